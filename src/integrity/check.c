@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "integrity/check.h"
+
+#include <string.h>
+
+#include "integrity/tag.h"
+
+void checker_init(struct checker *checker, struct ledger *ledger)
+{
+	struct ledger_geometry geometry;
+
+	ledger_geometry_get(ledger, &geometry);
+	checker->ledger = ledger;
+	checker->block_size = geometry.block_size;
+	checker->uuid_seed = tag_uuid_seed(geometry.uuid);
+	memcpy(checker->uuid, geometry.uuid, sizeof(checker->uuid));
+}
+
+bool checker_match(const struct checker *checker, uint64_t block,
+		   const struct ledger_snapshot *snap, const void *image)
+{
+	const struct cfs_tag *tag = image;
+
+	/* The checksum covers number, generation, owner and uuid: equal means the very version. */
+	return le32_get(tag->crc) == snap->crc &&
+	       tag_checksum(image, checker->block_size, checker->uuid_seed, block) == snap->crc;
+}
+
+bool checker_report(const struct checker *checker, uint64_t block,
+		    const struct ledger_snapshot *snap, const void *image,
+		    struct finding *finding)
+{
+	uint8_t expected[CFS_BLOCK_SIZE_MAX];
+	bool known = snap->generation && ledger_shadow(checker->ledger, block, snap, expected);
+	struct classify_input in = {
+		.found = image,
+		.expected = known ? expected : NULL,
+		.block_size = checker->block_size,
+		.block = block,
+		.expected_generation = snap->generation,
+		.prev_generation = snap->prev_generation,
+		.expected_crc = snap->crc,
+		.type = snap->type,
+		.owner = snap->owner,
+		.uuid = checker->uuid,
+		.uuid_seed = checker->uuid_seed,
+	};
+
+	if (!ledger_unchanged(checker->ledger, block, snap))
+		return false;
+	if (classify_block(&in, finding) == FAULT_NONE)
+		return false;
+	ledger_report(checker->ledger, finding, snap->written_ns, in.expected, image);
+	return true;
+}

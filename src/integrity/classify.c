@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "integrity/classify.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "integrity/tag.h"
+
+/* A damaged block of the right generation with at most this many wrong bits is called a bit flip. */
+#define BITFLIP_MAX 64u
+/* A sector stamp that differs in no more bits, with nothing else wrong, is a bit flip too. */
+#define STAMP_FLIP_MAX 2u
+
+static const char *const kind_names[FAULT_KINDS] = {
+	[FAULT_NONE] = "none",	       [FAULT_STALE] = "stale",	      [FAULT_TORN] = "torn",
+	[FAULT_MISDIRECTED] = "misdirected", [FAULT_ZEROED] = "zeroed", [FAULT_BITFLIP] = "bitflip",
+	[FAULT_FOREIGN] = "foreign",   [FAULT_FUTURE] = "future",     [FAULT_GARBAGE] = "garbage",
+};
+
+const char *fault_kind_name(enum fault_kind kind)
+{
+	return (unsigned)kind < FAULT_KINDS ? kind_names[kind] : "unknown";
+}
+
+int fault_kind_parse(const char *name, enum fault_kind *kind)
+{
+	for (unsigned i = 0; i < FAULT_KINDS; i++) {
+		if (strcmp(name, kind_names[i]) == 0) {
+			*kind = (enum fault_kind)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static bool all_zero(const uint8_t *p, uint32_t len)
+{
+	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
+}
+
+/*
+ * Sectors of two generations: stamps that differ from each other. Flipped bits in a stamp look
+ * alike; they are told apart by being few and by not making up the generation before.
+ */
+static bool sectors_torn(const struct classify_input *in, const struct finding *f)
+{
+	uint32_t first = tag_sector_stamp(in->found, 0);
+	bool differ = false, previous = false;
+
+	for (uint32_t i = 0; i < in->block_size / CFS_SECTOR_SIZE; i++) {
+		uint32_t stamp = tag_sector_stamp(in->found, i);
+
+		differ |= stamp != first;
+		previous |= stamp == (uint32_t)in->prev_generation;
+	}
+	if (!differ)
+		return false;
+	return !in->expected || previous || f->differing_bits > STAMP_FLIP_MAX;
+}
+
+static void count_differences(const struct classify_input *in, struct finding *f)
+{
+	const uint8_t *a = in->expected, *b = in->found;
+
+	if (!a)
+		return;
+	for (uint32_t i = 0; i < in->block_size; i++) {
+		f->differing_bytes += a[i] != b[i];
+		f->differing_bits += (uint32_t)__builtin_popcount((unsigned)(a[i] ^ b[i]));
+	}
+}
+
+/* The block's checksum holds for the number that it claims: a whole block, but not the right one. */
+static enum fault_kind classify_whole(const struct classify_input *in, const struct tag_info *tag)
+{
+	if (memcmp(tag->uuid, in->uuid, sizeof(tag->uuid)) != 0)
+		return FAULT_FOREIGN;
+	if (tag->block != in->block)
+		return FAULT_MISDIRECTED;
+	if (in->expected_generation == 0)
+		return FAULT_GARBAGE;
+	if (tag->generation < in->expected_generation)
+		return FAULT_STALE;
+	if (tag->generation > in->expected_generation)
+		return FAULT_FUTURE;
+	return FAULT_GARBAGE;
+}
+
+static enum fault_kind classify_broken(const struct classify_input *in, const struct finding *f)
+{
+	if (sectors_torn(in, f))
+		return FAULT_TORN;
+	if (!in->expected)
+		return FAULT_BITFLIP;
+	return f->differing_bits <= BITFLIP_MAX ? FAULT_BITFLIP : FAULT_GARBAGE;
+}
+
+enum fault_kind classify_block(const struct classify_input *in, struct finding *f)
+{
+	const struct cfs_tag *head = in->found;
+	struct tag_info tag;
+	bool whole;
+
+	memset(f, 0, sizeof(*f));
+	tag_decode(in->found, &tag);
+	f->type = in->type;
+	f->block = in->block;
+	f->owner = in->owner;
+	f->expected_generation = in->expected_generation;
+	f->expected_crc = in->expected_crc;
+	f->found_generation = tag.generation;
+	f->found_block = tag.block;
+	f->found_crc = tag_checksum(in->found, in->block_size, in->uuid_seed, in->block);
+	count_differences(in, f);
+
+	if (in->expected_generation && f->found_crc == in->expected_crc &&
+	    le32_get(head->crc) == in->expected_crc)
+		return f->kind = FAULT_NONE;
+	if (all_zero(in->found, in->block_size))
+		return f->kind = FAULT_ZEROED;
+	whole = le32_get(head->magic) == CFS_TAG_MAGIC &&
+		le32_get(head->crc) == tag_checksum(in->found, in->block_size,
+						    tag_uuid_seed(tag.uuid), tag.block);
+	return f->kind = whole ? classify_whole(in, &tag) : classify_broken(in, f);
+}
