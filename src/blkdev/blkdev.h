@@ -77,6 +77,9 @@ int blkdev_pread_attach(struct blkdev *dev);
 int blkdev_uring_attach(struct blkdev *dev);
 int blkdev_mmap_attach(struct blkdev *dev);
 
+/* 0 if this kernel has and allows what the io_uring back end needs, else a negative errno. */
+int blkdev_uring_probe(void);
+
 /* pread(2) and pwrite(2) until all is done, for back ends that fall back. */
 int blkdev_pread_full(int fd, void *buf, size_t len, uint64_t offset);
 int blkdev_pwrite_full(int fd, const void *buf, size_t len, uint64_t offset);

@@ -5,44 +5,38 @@
  * page table entry, shows. An I/O error arrives as SIGBUS; it is turned into -EIO.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "blkdev/blkdev.h"
+#include "util/sigbus.h"
 
 struct mmap_dev {
 	char *base;
 	size_t len;
-	struct sigaction old; /* what SIGBUS did before */
 };
 
-/* Where the running copy of this thread jumps to on SIGBUS; NULL outside of one. */
-static _Thread_local sigjmp_buf *volatile copy_guard;
+struct copy {
+	void *to;
+	const void *from;
+	size_t len;
+};
 
-static void on_sigbus(int sig)
+static int copy_run(void *arg)
 {
-	if (copy_guard)
-		siglongjmp(*copy_guard, 1);
-	signal(sig, SIG_DFL);
-	raise(sig);
+	const struct copy *copy = arg;
+
+	memcpy(copy->to, copy->from, copy->len);
+	return 0;
 }
 
 static int guarded_copy(void *to, const void *from, size_t len)
 {
-	sigjmp_buf guard;
+	struct copy copy = {.to = to, .from = from, .len = len};
 
-	if (sigsetjmp(guard, 1)) {
-		copy_guard = NULL;
-		return -EIO;
-	}
-	copy_guard = &guard;
-	memcpy(to, from, len);
-	copy_guard = NULL;
-	return 0;
+	return sigbus_guard(copy_run, &copy);
 }
 
 static int mmap_read(struct blkdev *dev, void *buf, size_t len, uint64_t offset)
@@ -79,7 +73,6 @@ static void mmap_close(struct blkdev *dev)
 	struct mmap_dev *priv = dev->priv;
 
 	munmap(priv->base, priv->len);
-	sigaction(SIGBUS, &priv->old, NULL);
 	free(priv);
 }
 
@@ -92,7 +85,6 @@ int blkdev_mmap_attach(struct blkdev *dev)
 		.sync = mmap_sync,
 		.close = mmap_close,
 	};
-	struct sigaction sa = {.sa_handler = on_sigbus};
 	struct mmap_dev *priv = calloc(1, sizeof(*priv));
 	int prot = dev->readonly ? PROT_READ : PROT_READ | PROT_WRITE;
 	int rc;
@@ -107,8 +99,7 @@ int blkdev_mmap_attach(struct blkdev *dev)
 		return rc;
 	}
 	madvise(priv->base, priv->len, MADV_RANDOM);
-	sigemptyset(&sa.sa_mask);
-	sigaction(SIGBUS, &sa, &priv->old);
+	sigbus_install();
 	dev->priv = priv;
 	dev->ops = &ops;
 	return 0;

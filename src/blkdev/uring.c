@@ -189,7 +189,7 @@ static void uring_close(struct blkdev *dev)
 }
 
 /* IORING_OP_READ and _WRITE came in 5.6; before, a ring can be made but takes only vectors. */
-static int uring_probe(void)
+int blkdev_uring_probe(void)
 {
 	struct io_uring_probe *probe = io_uring_get_probe();
 	int ok;
@@ -212,7 +212,7 @@ int blkdev_uring_attach(struct blkdev *dev)
 		.close = uring_close,
 	};
 	struct uring_dev *priv;
-	int rc = uring_probe();
+	int rc = blkdev_uring_probe();
 
 	if (rc)
 		return rc;

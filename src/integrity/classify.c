@@ -7,15 +7,18 @@
 
 #include "integrity/tag.h"
 
-/* A damaged block of the right generation with at most this many wrong bits is called a bit flip. */
+/* A damaged block of the right generation with at most this many wrong bits is called a bit flip.
+ */
 #define BITFLIP_MAX 64u
-/* A sector stamp that differs in no more bits, with nothing else wrong, is a bit flip too. */
-#define STAMP_FLIP_MAX 2u
+/* So few wrong bits in a sector are flips even where its stamp is among them. */
+#define STAMP_FLIP_MAX 8u
 
 static const char *const kind_names[FAULT_KINDS] = {
-	[FAULT_NONE] = "none",	       [FAULT_STALE] = "stale",	      [FAULT_TORN] = "torn",
-	[FAULT_MISDIRECTED] = "misdirected", [FAULT_ZEROED] = "zeroed", [FAULT_BITFLIP] = "bitflip",
-	[FAULT_FOREIGN] = "foreign",   [FAULT_FUTURE] = "future",     [FAULT_GARBAGE] = "garbage",
+	[FAULT_NONE] = "none",	     [FAULT_STALE] = "stale",
+	[FAULT_TORN] = "torn",	     [FAULT_MISDIRECTED] = "misdirected",
+	[FAULT_ZEROED] = "zeroed",   [FAULT_BITFLIP] = "bitflip",
+	[FAULT_FOREIGN] = "foreign", [FAULT_FUTURE] = "future",
+	[FAULT_GARBAGE] = "garbage",
 };
 
 const char *fault_kind_name(enum fault_kind kind)
@@ -39,24 +42,87 @@ static bool all_zero(const uint8_t *p, uint32_t len)
 	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
 }
 
+/* What the sectors look like beside those that should be there. */
+struct sector_census {
+	bool clean;	/* a sector is as expected */
+	bool damaged;	/* a sector has the expected stamp, but not the content */
+	bool mixed;	/* not all stamps are alike */
+	bool previous;	/* a stamp is that of the version before */
+	bool older;	/* every unexpected stamp is that of some earlier generation */
+	bool repeated;	/* all unexpected stamps are alike, and there are several */
+	unsigned other; /* sectors with an unexpected stamp */
+};
+
+static void sectors_count(const struct classify_input *in, struct sector_census *census)
+{
+	uint32_t want = (uint32_t)in->expected_generation, first = 0;
+	bool alike = true;
+
+	memset(census, 0, sizeof(*census));
+	census->older = true;
+	for (uint32_t i = 0; i < in->block_size / CFS_SECTOR_SIZE; i++) {
+		uint32_t stamp = tag_sector_stamp(in->found, i);
+		size_t offset = (size_t)i * CFS_SECTOR_SIZE;
+
+		census->mixed |= stamp != tag_sector_stamp(in->found, 0);
+		if (stamp == want) {
+			bool same =
+				memcmp((const char *)in->found + offset,
+				       (const char *)in->expected + offset, CFS_SECTOR_SIZE) == 0;
+
+			census->clean |= same;
+			census->damaged |= !same;
+			continue;
+		}
+		if (!census->other++)
+			first = stamp;
+		alike &= stamp == first;
+		census->previous |= in->prev_generation && stamp == (uint32_t)in->prev_generation;
+		/* Stamps are the low halves of generations and wrap around. */
+		census->older &= (int32_t)(want - stamp) > 0;
+	}
+	census->repeated = alike && census->other > 1;
+}
+
+/* Two of three: one of them may have been hit. */
+static bool header_ours(const struct classify_input *in)
+{
+	const struct cfs_tag *tag = in->found;
+
+	return (le32_get(tag->magic) == CFS_TAG_MAGIC) + (le64_get(tag->block) == in->block) +
+		       (memcmp(tag->uuid, in->uuid, sizeof(tag->uuid)) == 0) >=
+	       2;
+}
+
 /*
- * Sectors of two generations: stamps that differ from each other. Flipped bits in a stamp look
- * alike; they are told apart by being few and by not making up the generation before.
+ * Sectors of two generations. Flipped bits in a stamp look alike; they are told apart by what the
+ * other sectors hold, by being few, and by not making up the generation before.
  */
 static bool sectors_torn(const struct classify_input *in, const struct finding *f)
 {
-	uint32_t first = tag_sector_stamp(in->found, 0);
-	bool differ = false, previous = false;
+	struct sector_census census;
 
-	for (uint32_t i = 0; i < in->block_size / CFS_SECTOR_SIZE; i++) {
-		uint32_t stamp = tag_sector_stamp(in->found, i);
-
-		differ |= stamp != first;
-		previous |= stamp == (uint32_t)in->prev_generation;
-	}
-	if (!differ)
+	sectors_count(in, &census);
+	if (!census.mixed || census.damaged || !(census.clean || header_ours(in)))
 		return false;
-	return !in->expected || previous || f->differing_bits > STAMP_FLIP_MAX;
+	if (census.previous)
+		return true;
+	if (census.older)
+		return census.repeated || f->differing_bits > STAMP_FLIP_MAX;
+	return census.clean && f->differing_bits > BITFLIP_MAX;
+}
+
+/* Without the expected image, from the stamps alone. */
+static enum fault_kind classify_unexpected(const struct classify_input *in)
+{
+	uint32_t first = tag_sector_stamp(in->found, 0);
+
+	if (!header_ours(in))
+		return FAULT_GARBAGE;
+	for (uint32_t i = 1; i < in->block_size / CFS_SECTOR_SIZE; i++)
+		if (tag_sector_stamp(in->found, i) != first)
+			return FAULT_TORN;
+	return FAULT_BITFLIP;
 }
 
 static void count_differences(const struct classify_input *in, struct finding *f)
@@ -71,7 +137,8 @@ static void count_differences(const struct classify_input *in, struct finding *f
 	}
 }
 
-/* The block's checksum holds for the number that it claims: a whole block, but not the right one. */
+/* The block's checksum holds for the number that it claims: a whole block, but not the right one.
+ */
 static enum fault_kind classify_whole(const struct classify_input *in, const struct tag_info *tag)
 {
 	if (memcmp(tag->uuid, in->uuid, sizeof(tag->uuid)) != 0)
@@ -89,10 +156,10 @@ static enum fault_kind classify_whole(const struct classify_input *in, const str
 
 static enum fault_kind classify_broken(const struct classify_input *in, const struct finding *f)
 {
+	if (!in->expected)
+		return classify_unexpected(in);
 	if (sectors_torn(in, f))
 		return FAULT_TORN;
-	if (!in->expected)
-		return FAULT_BITFLIP;
 	return f->differing_bits <= BITFLIP_MAX ? FAULT_BITFLIP : FAULT_GARBAGE;
 }
 
@@ -120,7 +187,7 @@ enum fault_kind classify_block(const struct classify_input *in, struct finding *
 	if (all_zero(in->found, in->block_size))
 		return f->kind = FAULT_ZEROED;
 	whole = le32_get(head->magic) == CFS_TAG_MAGIC &&
-		le32_get(head->crc) == tag_checksum(in->found, in->block_size,
-						    tag_uuid_seed(tag.uuid), tag.block);
+		le32_get(head->crc) ==
+			tag_checksum(in->found, in->block_size, tag_uuid_seed(tag.uuid), tag.block);
 	return f->kind = whole ? classify_whole(in, &tag) : classify_broken(in, f);
 }

@@ -88,24 +88,33 @@ static void ledger_point(struct ledger *ledger)
 	ledger->shadow = (uint8_t *)base + ledger->area->shadow_offset;
 }
 
-static void area_size(struct ledger_area *area)
+/* Where things lie in the area. */
+struct ledger_plan {
+	uint64_t entries_offset;
+	uint64_t shadow_offset;
+	uint64_t size;
+};
+
+static int area_plan(uint32_t block_size, uint64_t blocks, struct ledger_plan *plan)
 {
-	area->entries_offset = align_up(sizeof(*area));
-	area->shadow_offset =
-		align_up(area->entries_offset + area->blocks * sizeof(struct ledger_entry));
-	area->size = align_up(area->shadow_offset + area->blocks * area->block_size);
+	if (block_size < CFS_BLOCK_SIZE_MIN || block_size > CFS_BLOCK_SIZE_MAX)
+		return -EINVAL;
+	if (blocks > INT64_MAX / 2 / (sizeof(struct ledger_entry) + block_size))
+		return -EFBIG;
+	plan->entries_offset = align_up(sizeof(struct ledger_area));
+	plan->shadow_offset = align_up(plan->entries_offset + blocks * sizeof(struct ledger_entry));
+	plan->size = align_up(plan->shadow_offset + blocks * block_size);
+	return 0;
 }
 
 int ledger_create(int fd, const struct ledger_geometry *geometry, struct ledger **out)
 {
-	struct ledger_area plan = {
-		.block_size = geometry->block_size,
-		.blocks = geometry->blocks,
-	};
+	struct ledger_plan plan;
 	struct ledger *ledger;
-	int rc;
+	int rc = area_plan(geometry->block_size, geometry->blocks, &plan);
 
-	area_size(&plan);
+	if (rc)
+		return rc;
 	/* Emptied first: a ledger of an earlier mount must not be taken for this one. */
 	if (ftruncate(fd, 0) || ftruncate(fd, (off_t)plan.size))
 		return -errno;
@@ -113,8 +122,8 @@ int ledger_create(int fd, const struct ledger_geometry *geometry, struct ledger 
 	if (rc)
 		return rc;
 	ledger->area->version = LEDGER_VERSION;
-	ledger->area->block_size = plan.block_size;
-	ledger->area->blocks = plan.blocks;
+	ledger->area->block_size = geometry->block_size;
+	ledger->area->blocks = geometry->blocks;
 	ledger->area->entries_offset = plan.entries_offset;
 	ledger->area->shadow_offset = plan.shadow_offset;
 	ledger->area->size = plan.size;
@@ -123,6 +132,17 @@ int ledger_create(int fd, const struct ledger_geometry *geometry, struct ledger 
 	atomic_store(&ledger->area->magic, LEDGER_MAGIC);
 	*out = ledger;
 	return 0;
+}
+
+static bool area_valid(const struct ledger_area *area, uint64_t size)
+{
+	struct ledger_plan plan;
+
+	return atomic_load(&area->magic) == LEDGER_MAGIC && area->version == LEDGER_VERSION &&
+	       area_plan(area->block_size, area->blocks, &plan) == 0 &&
+	       area->entries_offset == plan.entries_offset &&
+	       area->shadow_offset == plan.shadow_offset && area->size == plan.size &&
+	       plan.size == size;
 }
 
 int ledger_attach(int fd, struct ledger **out)
@@ -138,8 +158,7 @@ int ledger_attach(int fd, struct ledger **out)
 	rc = ledger_map(fd, (size_t)st.st_size, &ledger);
 	if (rc)
 		return rc;
-	if (atomic_load(&ledger->area->magic) != LEDGER_MAGIC ||
-	    ledger->area->version != LEDGER_VERSION || ledger->area->size != (uint64_t)st.st_size) {
+	if (!area_valid(ledger->area, (uint64_t)st.st_size)) {
 		ledger_detach(ledger);
 		return -EUCLEAN;
 	}
@@ -252,8 +271,8 @@ bool ledger_unchanged(const struct ledger *ledger, uint64_t block,
 	return atomic_load(&ledger->entries[block].sequence) == snap->sequence;
 }
 
-bool ledger_shadow(const struct ledger *ledger, uint64_t block,
-		   const struct ledger_snapshot *snap, void *image)
+bool ledger_shadow(const struct ledger *ledger, uint64_t block, const struct ledger_snapshot *snap,
+		   void *image)
 {
 	uint32_t bs = ledger->area->block_size;
 

@@ -18,8 +18,9 @@ struct txn_mgr {
 	struct ledger_counters *counters;
 	struct checker checker;
 	uint32_t block_size;
-	_Atomic uint64_t generation; /* next id */
-	_Atomic int error;	     /* first failed commit */
+	uint64_t blocks;		      /* of the device */
+	_Atomic uint64_t generation;	      /* next id */
+	_Atomic int error;		      /* first failed commit */
 	pthread_mutex_t stripes[TXN_STRIPES]; /* stripe n: every block with number % STRIPES == n */
 };
 
@@ -27,6 +28,7 @@ int txn_mgr_create(struct blkdev *dev, struct ledger *ledger, uint64_t next_gene
 		   struct txn_mgr **out)
 {
 	struct txn_mgr *mgr = calloc(1, sizeof(*mgr));
+	struct ledger_geometry geometry;
 
 	if (!mgr)
 		return -ENOMEM;
@@ -34,7 +36,9 @@ int txn_mgr_create(struct blkdev *dev, struct ledger *ledger, uint64_t next_gene
 	mgr->ledger = ledger;
 	mgr->counters = ledger_counters(ledger);
 	checker_init(&mgr->checker, ledger);
-	mgr->block_size = mgr->checker.block_size;
+	ledger_geometry_get(ledger, &geometry);
+	mgr->block_size = geometry.block_size;
+	mgr->blocks = geometry.blocks;
 	atomic_store(&mgr->generation, next_generation);
 	for (unsigned i = 0; i < TXN_STRIPES; i++)
 		pthread_mutex_init(&mgr->stripes[i], NULL);
@@ -96,6 +100,9 @@ static int image_judge(struct txn_mgr *mgr, const struct block_ref *ref,
 
 	if (!ledger_unchanged(mgr->ledger, ref->block, snap))
 		return -EAGAIN;
+	/* A failed write may have left anything there, and nobody is to blame for it. */
+	if (!snap->generation && txn_mgr_error(mgr))
+		return -EIO;
 	atomic_fetch_add_explicit(&mgr->counters->verified, 1, memory_order_relaxed);
 	if (good) {
 		if (snap->type == (uint32_t)ref->type && snap->owner == ref->owner)
@@ -116,12 +123,23 @@ static int image_judge(struct txn_mgr *mgr, const struct block_ref *ref,
 	return -EBADMSG;
 }
 
+/* A damaged pointer may lead anywhere. */
+static int block_check(const struct txn_mgr *mgr, uint64_t block)
+{
+	if (block < mgr->blocks)
+		return 0;
+	log_error("there is no block %llu", (unsigned long long)block);
+	return -EUCLEAN;
+}
+
 static int image_read(struct txn_mgr *mgr, const struct block_ref *ref, void *image,
 		      uint64_t *generation)
 {
 	struct ledger_snapshot snap;
-	int rc;
+	int rc = block_check(mgr, ref->block);
 
+	if (rc)
+		return rc;
 	do {
 		/* A write under way lasts microseconds. */
 		while (!ledger_snapshot(mgr->ledger, ref->block, &snap))
@@ -161,6 +179,9 @@ static int stripe_lock(struct txn *txn, uint64_t block)
 		if (txn->held[i] > top)
 			top = txn->held[i];
 	}
+	/* Blocks that could not be read keep their locks, but take no room in blocks[]. */
+	if (txn->stripes == TXN_MAX_BLOCKS)
+		return -E2BIG;
 	if (txn->stripes == 0 || stripe > top) {
 		pthread_mutex_lock(lock);
 	} else if (pthread_mutex_trylock(lock)) {
@@ -182,6 +203,9 @@ static int block_add(struct txn *txn, const struct block_ref *ref, struct txn_bl
 		return -EROFS;
 	if (txn->count == TXN_MAX_BLOCKS)
 		return -E2BIG;
+	rc = block_check(txn->mgr, ref->block);
+	if (rc)
+		return rc;
 	rc = stripe_lock(txn, ref->block);
 	if (rc)
 		return rc;
@@ -337,15 +361,21 @@ int txn_commit(struct txn *txn)
 		txn_end(txn);
 		return 0;
 	}
+	rc = txn_mgr_error(mgr);
+	if (rc)
+		goto out;
 	rc = blocks_write(txn, mgr->ledger, crcs);
+	/* Before the ledger forgets the blocks, so that a reader knows why. */
+	if (rc)
+		atomic_compare_exchange_strong(&mgr->error, &clean, rc);
 	ledger_enter(txn, mgr->ledger, crcs, rc != 0);
 	if (rc) {
 		io_error_note(mgr, "write", txn->blocks[0].ref.block, rc);
-		atomic_compare_exchange_strong(&mgr->error, &clean, rc);
 	} else {
 		atomic_fetch_add_explicit(&mgr->counters->writes, txn->count, memory_order_relaxed);
 		atomic_fetch_add_explicit(&mgr->counters->commits, 1, memory_order_relaxed);
 	}
+out:
 	txn_end(txn);
 	return rc;
 }

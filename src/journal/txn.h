@@ -71,8 +71,9 @@ void txn_begin(struct txn *txn, struct txn_mgr *mgr);
 /*
  * Copies the open block REF into IMAGE (block size bytes): the transaction's own version if it
  * has one, else the device's, checked against tag and ledger. Takes no lock; the caller's inode
- * lock keeps the block from changing meaning. Returns 0, -EIO when the device fails, and
- * -EBADMSG when the block is not what it must be (then already reported).
+ * lock keeps the block from changing meaning. Returns 0, -EIO when the device fails or
+ * has failed to write the block, -EBADMSG when the block is not what it must be (then already
+ * reported), and -EUCLEAN when REF is wrong: the block is someone else's, or there is none.
  */
 int txn_read(struct txn *txn, const struct block_ref *ref, void *image);
 

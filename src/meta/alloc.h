@@ -13,10 +13,13 @@
  * Takes a run of at most WANT blocks, as near behind GOAL as there is one (GOAL 0: anywhere).
  * All from one group, contiguous. Returns 0 with *BLOCK and *GOT (at least 1), or -ENOSPC.
  */
-int block_alloc(struct volume *vol, struct txn *txn, uint64_t goal, uint32_t want,
-		uint64_t *block, uint32_t *got);
+int block_alloc(struct volume *vol, struct txn *txn, uint64_t goal, uint32_t want, uint64_t *block,
+		uint32_t *got);
 
-/* Gives a run within one group back. -EUCLEAN if part of it is not data or was free. */
+/*
+ * Gives a run within one group back. -EUCLEAN if part of it is not data or was free. Metadata
+ * blocks are also to be forgotten (txn_forget()).
+ */
 int block_free(struct volume *vol, struct txn *txn, uint64_t block, uint32_t count);
 
 /*

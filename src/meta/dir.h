@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Directories: unsorted entries in tagged blocks; "." and ".." are not stored (inode.parent says
- * where ".." leads). The caller holds the directory's lock, for writing where it changes, and writes
- * *DIR (inode_write()) after a call that changed it. Entries never move between two calls of
- * dir_iterate(), so cookies stay valid while entries come and go.
+ * where ".." leads). The caller holds the directory's lock, for writing where it changes, and
+ * writes *DIR (inode_write()) after a call that changed it. Entries never move between two calls of
+ * dir_iterate(), so cookies stay valid while entries come and go. Each block is checked as a whole
+ * whenever it is read; one that lies gives -EUCLEAN and a line in the log.
  */
 #ifndef CHURNFS_META_DIR_H
 #define CHURNFS_META_DIR_H
@@ -40,8 +41,9 @@ int dir_replace(struct volume *vol, struct txn *txn, uint64_t dir_ino, struct in
 int dir_empty(struct volume *vol, struct txn *txn, uint64_t dir_ino, const struct inode_info *dir);
 
 /*
- * Calls EMIT for each entry from COOKIE on (0: the first) until it returns non-zero, which ends
- * the walk without error.
+ * Calls EMIT for each entry from COOKIE on (0, or the NEXT of an entry, which may be gone by now)
+ * until it returns non-zero, which ends the walk without error. Cookies rise from entry to entry
+ * and stay below 1 << 45.
  */
 int dir_iterate(struct volume *vol, struct txn *txn, uint64_t dir_ino, const struct inode_info *dir,
 		uint64_t cookie, int (*emit)(void *arg, const struct dir_entry *entry), void *arg);

@@ -5,7 +5,10 @@
 
 #include "meta/volume.h"
 
-/* -ESTALE when INO is out of range; -ENOENT when it is free; -EUCLEAN; txn_read() errors. */
+/*
+ * -ESTALE when INO is out of range; -ENOENT when it is free (*INODE then still holds what the table
+ * does, so its generation); -EUCLEAN, logged; txn_read() errors.
+ */
 int inode_read(struct volume *vol, struct txn *txn, uint64_t ino, struct inode_info *inode);
 
 /* Replaces the inode in its table block. Errors as txn_get(). */

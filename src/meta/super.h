@@ -8,17 +8,18 @@
 
 /* Where a superblock was found, and what was wrong on the way, for the user. */
 struct super_origin {
-	uint64_t block;	      /* device block it was read from, in units of its block size */
-	uint32_t group;	      /* 0: the primary; else the copy in this group */
-	char message[256];    /* one line; empty if all was in order */
+	uint64_t block;	   /* device block it was read from, in units of its block size */
+	uint32_t group;	   /* 0: the primary; else the copy in this group */
+	char message[256]; /* one line; empty if all was in order */
 };
 
 /*
  * Finds the superblock by the locator in the device's last block, or, without a valid locator, at
- * the device's start and on 1 MiB boundaries up to 4 GiB. A damaged primary is replaced by the first
- * good copy, and ORIGIN->message says so. Returns 0; -EINVAL when there is no churnfs; -ENOSPC when
- * the device is shorter than the filesystem; -EUCLEAN when no copy is whole; -EPROTONOSUPPORT for
- * an unknown incompat bit (named in the message); or the device's error. Never writes.
+ * the device's start and on 1 MiB boundaries up to 4 GiB. A damaged primary is replaced by the
+ * first good copy, and ORIGIN->message says so. Returns 0; -EINVAL when there is no churnfs;
+ * -ENOSPC when the device is shorter than the filesystem; -EUCLEAN when no copy is whole;
+ * -EPROTONOSUPPORT for an unknown incompat bit (named in the message); or the device's error. Never
+ * writes.
  */
 int super_locate(struct blkdev *dev, struct super_info *super, struct super_origin *origin);
 

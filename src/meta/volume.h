@@ -14,10 +14,10 @@ struct volume {
 	struct blkdev *dev;
 	struct ledger *ledger;
 	struct txn_mgr *txns;
-	struct super_info super;	/* geometry never changes; see super_lock for the rest */
-	pthread_mutex_t super_lock;	/* state, next_generation, times, mount_count of super */
+	struct super_info super;    /* geometry never changes; see super_lock for the rest */
+	pthread_mutex_t super_lock; /* state, next_generation, times, mount_count of super */
 	bool readonly;
-	_Atomic uint32_t inode_cursor;	/* hint: group to look for a free inode first */
+	_Atomic uint32_t inode_cursor; /* hint: group to look for a free inode first */
 };
 
 struct volume_options {

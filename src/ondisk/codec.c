@@ -51,7 +51,7 @@ void super_encode(struct cfs_super *disk, const struct super_info *info)
 static int super_geometry_check(const struct super_info *info, const char **why)
 {
 	uint32_t payload = layout_payload(info->block_size);
-	uint64_t last_start, overhead = 4ULL + info->inode_table_blocks;
+	uint64_t last_start, group_end, overhead = 4ULL + info->inode_table_blocks;
 
 	if (info->blocks_per_group == 0 || info->blocks_per_group > payload * 8)
 		return bad(why, "blocks_per_group");
@@ -72,11 +72,11 @@ static int super_geometry_check(const struct super_info *info, const char **why)
 		return bad(why, "group_count");
 	if (layout_inode_count(info) > UINT32_MAX)
 		return bad(why, "inodes_per_group");
+	group_end = info->first_block + layout_group_blocks(info, 0);
 	if (info->journal_blocks &&
 	    (info->journal_start < layout_group_data(info, 0) ||
-	     info->journal_blocks > info->blocks_per_group ||
-	     info->journal_start + info->journal_blocks >
-		     info->first_block + layout_group_blocks(info, 0)))
+	     info->journal_start > group_end ||
+	     info->journal_blocks > group_end - info->journal_start))
 		return bad(why, "journal_start");
 	return 0;
 }

@@ -147,26 +147,45 @@ uint64_t layout_min_bytes(uint32_t block_size)
 	return blocks * block_size;
 }
 
+/* Most blocks that each group's inode table may have, so that bitmap, journal and data fit too. */
+static uint32_t table_blocks_max(const struct super_info *super)
+{
+	uint32_t per_block = layout_inodes_per_block(super);
+	uint64_t space = super->total_blocks - super->first_block - 1;
+	uint64_t max = super->blocks_per_group / 2;
+	uint64_t least = GROUP_FIXED_BLOCKS + JOURNAL_MIN_BLOCKS + GROUP_MIN_DATA_BLOCKS;
+
+	if (max > layout_payload(super->block_size) * 8 / per_block)
+		max = layout_payload(super->block_size) * 8 / per_block;
+	if (max > UINT32_MAX / per_block / super->group_count)
+		max = UINT32_MAX / per_block / super->group_count;
+	if (super->group_count == 1 && max > space - least)
+		max = space - least;
+	return (uint32_t)max;
+}
+
 static int plan_inodes(const struct layout_request *request, struct super_info *super,
 		       const char **why)
 {
 	uint32_t per_block = layout_inodes_per_block(super);
-	uint32_t max_blocks = super->blocks_per_group / 2;
-	uint64_t inodes = request->inodes, per_group, blocks;
+	uint32_t max_blocks = table_blocks_max(super);
+	uint64_t inodes = request->inodes, blocks;
 
-	if (!inodes)
-		inodes = (super->total_blocks - super->first_block) * super->block_size /
-			 BYTES_PER_INODE;
 	if (inodes > UINT32_MAX) {
 		*why = "more inodes than 4294967295";
 		return -EINVAL;
 	}
-	per_group = (inodes + super->group_count - 1) / super->group_count;
-	blocks = (per_group + per_block - 1) / per_block;
+	if (!inodes)
+		inodes = (super->total_blocks - super->first_block) * super->block_size /
+			 BYTES_PER_INODE;
+	blocks = (inodes + super->group_count - 1) / super->group_count;
+	blocks = (blocks + per_block - 1) / per_block;
 	if (blocks < INODE_TABLE_MIN_BLOCKS)
 		blocks = INODE_TABLE_MIN_BLOCKS;
-	if (blocks > max_blocks || blocks * per_block > layout_payload(super->block_size) * 8) {
-		*why = "more inodes than the block groups can hold";
+	if (blocks > max_blocks && !request->inodes)
+		blocks = max_blocks;
+	if (blocks > max_blocks) {
+		*why = "more inodes than a device of this size can hold";
 		return -EINVAL;
 	}
 	super->inode_table_blocks = (uint32_t)blocks;
@@ -223,7 +242,7 @@ int layout_plan(const struct layout_request *request, struct super_info *super, 
 	/* The locator's block is taken from the end; a last group with no room for data is left out. */
 	blocks = super->total_blocks - super->first_block - 1;
 	left = (blocks + super->blocks_per_group - 1) / super->blocks_per_group;
-	if (left > UINT32_MAX) {
+	if (left > UINT32_MAX / (INODE_TABLE_MIN_BLOCKS * layout_inodes_per_block(super))) {
 		*why = "device too large for this block size";
 		return -EINVAL;
 	}
@@ -233,14 +252,8 @@ int layout_plan(const struct layout_request *request, struct super_info *super, 
 		return rc;
 	left = blocks % super->blocks_per_group;
 	if (left && super->group_count > 1 &&
-	    left < GROUP_FIXED_BLOCKS + super->inode_table_blocks + GROUP_MIN_DATA_BLOCKS) {
+	    left < GROUP_FIXED_BLOCKS + super->inode_table_blocks + GROUP_MIN_DATA_BLOCKS)
 		super->group_count--;
-	} else if (super->group_count == 1 &&
-		   blocks < GROUP_FIXED_BLOCKS + super->inode_table_blocks +
-				    GROUP_MIN_DATA_BLOCKS + JOURNAL_MIN_BLOCKS) {
-		*why = "device too small for that many inodes";
-		return -ENOSPC;
-	}
 	plan_journal(super);
 	return 0;
 }

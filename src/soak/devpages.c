@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/devpages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* Documentation/admin-guide/mm/pagemap.rst, include/uapi/linux/kernel-page-flags.h */
+#define PAGEMAP_PRESENT (1ULL << 63)
+#define PAGEMAP_PFN ((1ULL << 55) - 1)
+#define KPAGE_DIRTY (1ULL << 4)
+#define KPAGE_PRIVATE (1ULL << 35)
+
+#define BATCH 512u
+/* Index of a page beside its frame number in one sortable word: devices up to 64 GiB. */
+#define INDEX_BITS 24u
+
+int devpages_open(struct devpages *dp, const char *device, uint64_t bytes)
+{
+	int rc;
+
+	*dp = (struct devpages){.fd = -1, .pagemap = -1, .kpageflags = -1, .map = MAP_FAILED};
+	dp->pages = bytes / DEVPAGE_SIZE;
+	if (dp->pages >> INDEX_BITS)
+		dp->pages = (1u << INDEX_BITS) - 1;
+	dp->fd = open(device, O_RDWR | O_CLOEXEC);
+	dp->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	dp->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (dp->fd < 0 || dp->pagemap < 0 || dp->kpageflags < 0)
+		goto out_error;
+	dp->map = mmap(NULL, dp->pages * DEVPAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dp->fd,
+		       0);
+	if (dp->map == MAP_FAILED)
+		goto out_error;
+	madvise(dp->map, dp->pages * DEVPAGE_SIZE, MADV_RANDOM);
+	/* Without readahead every page is a folio of its own. */
+	posix_fadvise(dp->fd, 0, 0, POSIX_FADV_RANDOM);
+	return 0;
+
+out_error:
+	rc = -errno;
+	devpages_close(dp);
+	return rc;
+}
+
+void devpages_close(struct devpages *dp)
+{
+	if (dp->map != MAP_FAILED)
+		munmap(dp->map, dp->pages * DEVPAGE_SIZE);
+	if (dp->fd >= 0)
+		close(dp->fd);
+	if (dp->pagemap >= 0)
+		close(dp->pagemap);
+	if (dp->kpageflags >= 0)
+		close(dp->kpageflags);
+}
+
+int devpages_locate_memory(const struct devpages *dp, const void *addr, size_t pages,
+			   uint64_t *pfn)
+{
+	off_t at = (off_t)((uintptr_t)addr / DEVPAGE_SIZE * sizeof(*pfn));
+	size_t want = pages * sizeof(*pfn), done = 0;
+
+	while (done < want) {
+		ssize_t n = pread(dp->pagemap, (char *)pfn + done, want - done, at + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	for (size_t i = 0; i < pages; i++)
+		pfn[i] = pfn[i] & PAGEMAP_PRESENT ? pfn[i] & PAGEMAP_PFN : DEVPAGE_ABSENT;
+	return 0;
+}
+
+int devpages_locate(const struct devpages *dp, size_t first, size_t count, uint64_t *pfn)
+{
+	return devpages_locate_memory(dp, dp->map + first * DEVPAGE_SIZE, count, pfn);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count,
+		    uint64_t *scratch, uint8_t *flags)
+{
+	uint64_t batch[BATCH], loaded = UINT64_MAX;
+	size_t present = 0;
+
+	memset(flags, 0, count);
+	for (size_t i = 0; i < count; i++)
+		if (pfn[i] != DEVPAGE_ABSENT)
+			scratch[present++] = pfn[i] << INDEX_BITS | i;
+	/* In order of memory, neighbours are read together. */
+	qsort(scratch, present, sizeof(*scratch), compare_u64);
+	for (size_t i = 0; i < present; i++) {
+		uint64_t frame = scratch[i] >> INDEX_BITS, bits;
+		size_t page = scratch[i] & ((1u << INDEX_BITS) - 1);
+
+		if (frame / BATCH != loaded) {
+			loaded = frame / BATCH;
+			memset(batch, 0, sizeof(batch));
+			/* What cannot be read counts as without flags. */
+			(void)!pread(dp->kpageflags, batch, sizeof(batch),
+				     (off_t)(loaded * sizeof(batch)));
+		}
+		bits = batch[frame % BATCH];
+		flags[page] = (uint8_t)((bits & KPAGE_PRIVATE ? DEVPAGE_BUFFERS : 0) |
+					(bits & KPAGE_DIRTY ? DEVPAGE_DIRTY : 0));
+	}
+}
+
+void devpages_populate(const struct devpages *dp, size_t first, size_t count)
+{
+	char *start = dp->map + first * DEVPAGE_SIZE;
+
+	if (madvise(start, count * DEVPAGE_SIZE, MADV_POPULATE_READ) == 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		(void)*(volatile char *)(start + i * DEVPAGE_SIZE);
+}
+
+void devpages_evict(const struct devpages *dp, size_t first, size_t count)
+{
+	off_t at = (off_t)(first * DEVPAGE_SIZE), len = (off_t)(count * DEVPAGE_SIZE);
+
+	/* A mapped page cannot be evicted. */
+	madvise(dp->map + at, (size_t)len, MADV_DONTNEED);
+	sync_file_range(dp->fd, at, len,
+			SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				SYNC_FILE_RANGE_WAIT_AFTER);
+	posix_fadvise(dp->fd, at, len, POSIX_FADV_DONTNEED);
+}
+
+void devpages_read_back(const struct devpages *dp, size_t first, size_t count, void *buf)
+{
+	off_t at = (off_t)(first * DEVPAGE_SIZE);
+	size_t len = count * DEVPAGE_SIZE;
+
+	/*
+	 * pread(2) fills pages by readahead, which attaches no buffers; a fault under MADV_RANDOM
+	 * attaches them, but waits for each page. So pages are read in bulk, dirtied by write
+	 * faults that change nothing, and writeback attaches the buffers.
+	 */
+	if (pread(dp->fd, buf, len, at) == (ssize_t)len &&
+	    madvise(dp->map + at, len, MADV_POPULATE_WRITE) == 0) {
+		sync_file_range(dp->fd, at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)*(volatile char *)(dp->map + at + i * DEVPAGE_SIZE);
+}
+
+void devpages_populate_memory(void *addr, size_t bytes)
+{
+	if (madvise(addr, bytes, MADV_POPULATE_WRITE) == 0)
+		return;
+	for (size_t i = 0; i < bytes; i += DEVPAGE_SIZE)
+		((volatile char *)addr)[i] = 1;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/judge.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "integrity/tag.h"
+#include "util/clock.h"
+#include "util/units.h"
+
+/* Per second of the run; and at least what ten seconds ask for. */
+#define MOVED_PER_SECOND 100u
+#define VERIFIED_PER_SECOND 1000u
+#define OPERATIONS_PER_SECOND 10u
+#define SECONDS_MIN 10u
+
+void judge_minimum(uint64_t duration_ns, struct report_minimum *minimum)
+{
+	uint64_t s = duration_ns / NS_PER_SEC;
+
+	if (s < SECONDS_MIN)
+		s = SECONDS_MIN;
+	minimum->pages_moved = s * MOVED_PER_SECOND;
+	minimum->pages_moved_with_buffers = minimum->pages_moved / 2;
+	minimum->blocks_verified = s * VERIFIED_PER_SECOND;
+	minimum->operations = s * OPERATIONS_PER_SECOND;
+}
+
+/* An error that says nothing of the data: the daemon is gone, or the machine is short of something. */
+static bool error_is_environment(const struct report *r)
+{
+	switch (r->failure.error) {
+	case ENOTCONN:
+	case ECONNABORTED:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+		return true;
+	case EIO:
+		/* The daemon answers EIO for a bad block, which it has then reported as a finding. */
+		return r->io_errors > 0;
+	default:
+		return false;
+	}
+}
+
+static bool corrupt(const struct report *r)
+{
+	if (r->finding.present)
+		return true;
+	return r->failure.failed &&
+	       (r->failure.kind == WORKLOAD_MISMATCH || !error_is_environment(r));
+}
+
+static void reason_corrupt(struct report *r)
+{
+	const struct finding *f = &r->finding.record.finding;
+
+	if (r->finding.present && !r->finding.workload)
+		snprintf(r->reason, sizeof(r->reason),
+			 "%s block %llu is %s: expected generation %llu, found %llu",
+			 tag_type_name(f->type), (unsigned long long)f->block,
+			 fault_kind_name(f->kind), (unsigned long long)f->expected_generation,
+			 (unsigned long long)f->found_generation);
+	else
+		snprintf(r->reason, sizeof(r->reason), "%.200s of %.100s: %.180s",
+			 r->failure.operation, r->failure.path, r->failure.detail);
+}
+
+/* The first thing that is missing for a PASS, in words; false when nothing is. */
+static bool inconclusive(struct report *r)
+{
+	const struct {
+		const char *what;
+		uint64_t reached, needed;
+	} items[] = {
+		{"of the device's own pages moved", r->migration.moved, r->minimum.pages_moved},
+		{"of the moved pages carried buffers", r->migration.moved_with_buffers,
+		 r->minimum.pages_moved_with_buffers},
+		{"metadata blocks verified", r->verifier.blocks, r->minimum.blocks_verified},
+		{"operations done", r->workload.ops, r->minimum.operations},
+	};
+	char reached[32], needed[32];
+
+	if (r->interrupted) {
+		snprintf(r->reason, sizeof(r->reason),
+			 "interrupted after %.1f s; clean until then",
+			 (double)r->duration_ns / 1e9);
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+		if (items[i].reached >= items[i].needed)
+			continue;
+		snprintf(r->reason, sizeof(r->reason), "clean, but only %s %s (at least %s needed)",
+			 count_format(items[i].reached, reached, sizeof(reached)), items[i].what,
+			 count_format(items[i].needed, needed, sizeof(needed)));
+		return true;
+	}
+	if (r->options->inject != FAULT_NONE) {
+		/* A planted fault that nobody saw, or none planted: the detector was not tested. */
+		snprintf(r->reason, sizeof(r->reason),
+			 r->injected ? "the planted fault was not found"
+				     : "no fault could be planted");
+		return true;
+	}
+	return false;
+}
+
+void judge_report(struct report *r)
+{
+	char moved[32], verified[32];
+
+	if (corrupt(r)) {
+		r->verdict = VERDICT_CORRUPT;
+		reason_corrupt(r);
+	} else if (r->hung || r->kernel_fault) {
+		r->verdict = VERDICT_KERNEL_FAULT;
+		snprintf(r->reason, sizeof(r->reason), "%s", r->hung ? r->trouble : r->kmsg);
+	} else if (r->trouble[0]) {
+		r->verdict = VERDICT_ERROR;
+		snprintf(r->reason, sizeof(r->reason), "%s", r->trouble);
+	} else if (r->failure.failed) {
+		r->verdict = VERDICT_ERROR;
+		snprintf(r->reason, sizeof(r->reason), "%.200s: %.200s", r->failure.operation,
+			 r->failure.detail);
+	} else if (inconclusive(r)) {
+		r->verdict = VERDICT_INCONCLUSIVE;
+	} else {
+		r->verdict = VERDICT_PASS;
+		snprintf(r->reason, sizeof(r->reason),
+			 "%s page moves, %s block verifications, nothing lost",
+			 count_format(r->migration.moved, moved, sizeof(moved)),
+			 count_format(r->verifier.blocks, verified, sizeof(verified)));
+	}
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* churnstress: parses the subcommand and tells the result. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "soak/options.h"
+#include "soak/probe.h"
+#include "soak/run.h"
+#include "util/log.h"
+
+static void usage(FILE *out)
+{
+	fputs("usage: churnstress probe\n"
+	      "       churnstress run [OPTION...]   (see churnstress run --help)\n",
+	      out);
+}
+
+static int command_run(int argc, char **argv)
+{
+	struct run_options options;
+	struct report *report;
+	int rc = run_options_parse(argc, argv, &options);
+
+	if (rc)
+		return rc > 0 ? 0 : VERDICT_ERROR;
+	report = calloc(1, sizeof(*report));
+	if (!report) {
+		log_error("out of memory");
+		return VERDICT_ERROR;
+	}
+	run_execute(&options, report);
+	if (report->duration_ns)
+		report_print(report, stdout);
+	else
+		log_error("%s", report->reason);
+	if (options.json && report_json_write(report, options.json))
+		log_error("cannot write %s", options.json);
+	rc = (int)report->verdict;
+	free(report);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	log_init("churnstress", LOG_LEVEL_NOTICE);
+	if (argc < 2) {
+		usage(stderr);
+		return VERDICT_ERROR;
+	}
+	if (strcmp(argv[1], "run") == 0)
+		return command_run(argc - 1, argv + 1);
+	if (strcmp(argv[1], "probe") == 0 && argc == 2)
+		return probe_print(stdout);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	log_error("unknown command '%s'", argv[1]);
+	usage(stderr);
+	return VERDICT_ERROR;
+}

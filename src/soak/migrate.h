@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Migration drivers: ways to make the kernel move the device's page-cache pages, behind one
+ * vtable, each run by a thread of its own. A driver counts a move only where it has seen the page
+ * at another place in memory while it stayed in the cache all the time.
+ */
+#ifndef CHURNFS_SOAK_MIGRATE_H
+#define CHURNFS_SOAK_MIGRATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "integrity/ledger.h"
+
+struct sandbox;
+struct verifier;
+
+/* What is to be moved, and what drivers may use. Everything stays the caller's. */
+struct migrate_target {
+	const char *device;
+	uint64_t bytes;		  /* of the device */
+	struct ledger *ledger;	  /* tells which pages hold metadata */
+	struct verifier *verifier; /* paused while pages are evicted and read back; may be NULL */
+	struct sandbox *sandbox;  /* remembers settings that a driver changes */
+	uint64_t memory_max;	  /* bytes that a driver may hold */
+	uint64_t seed;
+};
+
+/* What one cycle of a driver did. */
+struct migrate_cycle {
+	uint64_t candidates; /* pages of the device looked at before and after */
+	uint64_t moved;
+	uint64_t moved_with_buffers;
+	uint64_t moved_dirty;
+	uint64_t moved_metadata; /* pages with at least one block of the ledger */
+};
+
+struct migrate_driver {
+	const char *name;
+	const char *what; /* a few words for probe */
+	/* 0 if this kernel and machine offer it; else a negative errno, and WHY in words. */
+	int (*probe)(char *why, size_t len);
+	int (*start)(const struct migrate_target *target, void **state);
+	/* One round: at most a second or so. Negative errno: the driver gives up. */
+	int (*cycle)(void *state, struct migrate_cycle *cycle);
+	void (*stop)(void *state);
+};
+
+extern const struct migrate_driver migrate_compact;
+
+struct migrate_stats {
+	const char *name;
+	uint64_t attempts; /* cycles */
+	uint64_t candidates, moved, moved_with_buffers, moved_dirty, moved_metadata;
+	uint64_t ns; /* time spent in cycles */
+	int error;   /* 0, or what the driver gave up with */
+};
+
+/* All drivers there are; NULL at the end. */
+extern const struct migrate_driver *const migrate_drivers[];
+
+#define MIGRATE_DRIVERS_MAX 8u
+
+/* The drivers of one run. */
+struct migrate_selection {
+	unsigned count;
+	const struct migrate_driver *driver[MIGRATE_DRIVERS_MAX];
+};
+
+/*
+ * Resolves "auto" (all that work here), "none", or a comma-separated list of names. Returns 0;
+ * -EINVAL for an unknown name; -ENOTSUP when a named driver does not work here. WHY says so.
+ */
+int migrate_select(const char *list, struct migrate_selection *selection, char *why, size_t len);
+
+struct migrator;
+
+/* Starts a thread for each driver. Returns 0 or a negative errno, with WHY. */
+int migrator_start(const struct migrate_selection *selection, const struct migrate_target *target,
+		   struct migrator **migrator, char *why, size_t len);
+
+/* Ends the threads after their current cycle; the statistics stay. */
+void migrator_stop(struct migrator *migrator);
+void migrator_free(struct migrator *migrator);
+
+/* Statistics of driver INDEX, or false when there is none. Any time, any thread. */
+bool migrator_stats_get(struct migrator *migrator, unsigned index, struct migrate_stats *stats);
+
+/* Sums over all drivers. */
+void migrator_total_get(struct migrator *migrator, struct migrate_stats *total);
+
+#endif

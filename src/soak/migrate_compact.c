@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * compact_memory with scattering, as a staircase (see filler.h). A climb begins with the device's
+ * pages put low: evicted and read back. Each cycle then releases one step of the filler above
+ * them, writes compact_memory, and counts the pages that are mapped before and after at different
+ * places. Nothing touches the mapping in between, so a page that was reclaimed is not counted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "soak/filler.h"
+#include "soak/migrate.h"
+#include "soak/sandbox.h"
+#include "soak/verifier.h"
+#include "util/log.h"
+
+#define COMPACT_PATH "/proc/sys/vm/compact_memory"
+#define PCP_PATH "/proc/sys/vm/percpu_pagelist_high_fraction"
+/* Filler pages for each device page of a window: a climb is worth its start with several steps. */
+#define FILLER_RATIO 8u
+#define FILLER_DEFAULT (1024ULL << 20)
+/* Pages are put low in small pieces: workers have little time to dirty them again. */
+#define PIECE_PAGES 256u
+#define READERS 2u
+/* Beside busy workers at the same priority, a climb takes so long that little is moved. */
+#define DRIVER_NICE (-15)
+/* Pages of others that one compaction may move. */
+#define NOISE_PAGES 1024u
+#define POOR_STEPS_MAX 4u
+
+struct compact_state {
+	const struct migrate_target *target;
+	struct devpages dp;
+	struct filler *filler;
+	int compact_fd;
+	size_t first, count;	 /* present window of the device, in pages */
+	size_t window;		 /* pages of a full window */
+	uint64_t *before, *after, *scratch;
+	uint8_t *flags;
+	void *buf;		 /* PIECE_PAGES for each reader */
+	size_t need;		 /* pages the last compaction moved in the whole system */
+	uint64_t climb_moved, climb_candidates;
+	unsigned poor;		 /* steps with a poor yield, in a row */
+	bool climbing;
+	bool rebuild;		 /* the filler has sunk below the device's pages */
+};
+
+static int compact_probe(char *why, size_t len)
+{
+	if (access(COMPACT_PATH, W_OK)) {
+		int rc = -errno;
+
+		snprintf(why, len,
+			 rc == -ENOENT ? "this kernel has no compaction (CONFIG_COMPACTION)"
+				       : "no permission to write " COMPACT_PATH);
+		return rc;
+	}
+	if (access("/proc/kpageflags", R_OK)) {
+		snprintf(why, len, "moves cannot be counted: no /proc/kpageflags "
+				   "(CONFIG_PROC_PAGE_MONITOR)");
+		return -ENOENT;
+	}
+	snprintf(why, len, "compact_memory is writable");
+	return 0;
+}
+
+static void compact_stop(void *arg)
+{
+	struct compact_state *s = arg;
+
+	filler_free(s->filler);
+	devpages_close(&s->dp);
+	if (s->compact_fd >= 0)
+		close(s->compact_fd);
+	free(s->before);
+	free(s->after);
+	free(s->scratch);
+	free(s->flags);
+	free(s->buf);
+	free(s);
+}
+
+static int compact_once(struct compact_state *s)
+{
+	return write(s->compact_fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
+{
+	int rc = filler_create(filler_bytes, &s->filler);
+
+	if (rc)
+		return rc;
+	s->window = filler_pages(s->filler) / FILLER_RATIO;
+	if (s->window > s->dp.pages)
+		s->window = s->dp.pages;
+	s->before = calloc(s->window, sizeof(*s->before));
+	s->after = calloc(s->window, sizeof(*s->after));
+	s->scratch = calloc(s->window, sizeof(*s->scratch));
+	s->flags = calloc(s->window, 1);
+	s->buf = malloc((size_t)READERS * PIECE_PAGES * DEVPAGE_SIZE);
+	if (!s->window || !s->before || !s->after || !s->scratch || !s->flags || !s->buf)
+		return -ENOMEM;
+	return 0;
+}
+
+static int compact_start(const struct migrate_target *target, void **out)
+{
+	struct compact_state *s = calloc(1, sizeof(*s));
+	uint64_t filler = target->memory_max < FILLER_DEFAULT ? target->memory_max : FILLER_DEFAULT;
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	s->target = target;
+	s->compact_fd = open(COMPACT_PATH, O_WRONLY | O_CLOEXEC);
+	rc = s->compact_fd < 0 ? -errno : 0;
+	if (devpages_open(&s->dp, target->device, target->bytes))
+		rc = rc ? rc : -EIO;
+	if (!rc)
+		rc = state_allocate(s, filler);
+	if (rc) {
+		compact_stop(s);
+		return rc;
+	}
+	/* Per-CPU lists hide freed pages from compaction; this keeps them short (since 5.14). */
+	if (target->sandbox && access(PCP_PATH, W_OK) == 0)
+		sandbox_set(target->sandbox, PCP_PATH, "1000000");
+	*out = s;
+	return 0;
+}
+
+struct reader {
+	struct compact_state *s;
+	size_t first, end;
+	void *buf;
+};
+
+static void *reader_main(void *arg)
+{
+	struct reader *reader = arg;
+	struct compact_state *s = reader->s;
+
+	for (size_t at = reader->first; at < reader->end; at += PIECE_PAGES) {
+		size_t n = reader->end - at < PIECE_PAGES ? reader->end - at : PIECE_PAGES;
+
+		devpages_evict(&s->dp, at, n);
+		devpages_read_back(&s->dp, at, n, reader->buf);
+	}
+	return NULL;
+}
+
+static void window_put_low(struct compact_state *s)
+{
+	struct reader readers[READERS];
+	pthread_t threads[READERS];
+	bool started[READERS] = {false};
+	size_t share = s->count / READERS;
+
+	for (unsigned i = 0; i < READERS; i++) {
+		readers[i] = (struct reader){
+			.s = s,
+			.first = s->first + i * share,
+			.end = s->first + (i + 1 == READERS ? s->count : (i + 1) * share),
+			.buf = (char *)s->buf + (size_t)i * PIECE_PAGES * DEVPAGE_SIZE,
+		};
+		started[i] = pthread_create(&threads[i], NULL, reader_main, &readers[i]) == 0;
+		if (!started[i])
+			reader_main(&readers[i]);
+	}
+	for (unsigned i = 0; i < READERS; i++)
+		if (started[i])
+			pthread_join(threads[i], NULL);
+}
+
+/* A device too large for the filler is taken a window at a time. */
+static void window_next(struct compact_state *s)
+{
+	size_t next = s->first + s->count;
+
+	if (next >= s->dp.pages)
+		next = 0;
+	s->first = next;
+	s->count = s->dp.pages - next < s->window ? s->dp.pages - next : s->window;
+	s->need = s->count;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int climb_start(struct compact_state *s)
+{
+	size_t present = 0;
+	int rc;
+
+	if (s->rebuild)
+		filler_release_all(s->filler);
+	window_next(s);
+	if (s->target->verifier)
+		verifier_pause(s->target->verifier);
+	window_put_low(s);
+	if (s->target->verifier)
+		verifier_resume(s->target->verifier);
+	devpages_populate(&s->dp, s->first, s->count);
+	rc = devpages_locate(&s->dp, s->first, s->count, s->before);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->before[i] != DEVPAGE_ABSENT)
+			s->scratch[present++] = s->before[i];
+	if (!present)
+		return -ENODATA;
+	qsort(s->scratch, present, sizeof(*s->scratch), compare_u64);
+	rc = filler_refill(s->filler, &s->dp, s->scratch, present);
+	s->climbing = true;
+	s->climb_moved = s->climb_candidates = 0;
+	s->poor = 0;
+	return rc;
+}
+
+static size_t system_migrated(void)
+{
+	FILE *file = fopen("/proc/vmstat", "re");
+	unsigned long value = 0;
+	char name[64];
+
+	while (file && fscanf(file, "%63s %lu", name, &value) == 2) {
+		if (strcmp(name, "pgmigrate_success") == 0) {
+			fclose(file);
+			return value;
+		}
+	}
+	if (file)
+		fclose(file);
+	return 0;
+}
+
+static bool page_has_metadata(const struct compact_state *s, size_t page)
+{
+	struct ledger_geometry geometry;
+	struct ledger_snapshot snap;
+	uint64_t per_page, first;
+
+	ledger_geometry_get(s->target->ledger, &geometry);
+	per_page = DEVPAGE_SIZE / geometry.block_size;
+	first = page * per_page;
+	for (uint64_t i = first; i < first + per_page && i < geometry.blocks; i++)
+		if (ledger_snapshot(s->target->ledger, i, &snap) && snap.generation)
+			return true;
+	return false;
+}
+
+static void moves_count(struct compact_state *s, struct migrate_cycle *cycle)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->before[i] == DEVPAGE_ABSENT || s->after[i] == DEVPAGE_ABSENT)
+			continue;
+		cycle->candidates++;
+		if (s->before[i] == s->after[i])
+			continue;
+		cycle->moved++;
+		cycle->moved_with_buffers += (s->flags[i] & DEVPAGE_BUFFERS) != 0;
+		cycle->moved_dirty += (s->flags[i] & DEVPAGE_DIRTY) != 0;
+		cycle->moved_metadata += page_has_metadata(s, s->first + i);
+	}
+}
+
+/* After a step: how large the next must be, whether to start over, and with what filler. */
+static void climb_judge(struct compact_state *s, const struct migrate_cycle *cycle,
+			size_t migrated, size_t released, bool top)
+{
+	s->need = migrated < s->count ? s->count : migrated;
+	if (s->need > 2 * s->count + NOISE_PAGES)
+		s->need = 2 * s->count + NOISE_PAGES;
+	s->climb_moved += cycle->moved;
+	s->climb_candidates += cycle->candidates;
+	s->poor = cycle->moved < cycle->candidates / 20 ? s->poor + 1 : 0;
+	if (top || s->poor >= POOR_STEPS_MAX || released < s->count / FILLER_RATIO)
+		s->climbing = false;
+	s->rebuild = filler_sunk(s->filler) || s->climb_moved < s->climb_candidates / 4;
+}
+
+static int compact_cycle(void *arg, struct migrate_cycle *cycle)
+{
+	struct compact_state *s = arg;
+	size_t released, migrated;
+	bool top;
+	int rc = 0;
+
+	if (s->need == 0) {
+		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), DRIVER_NICE);
+		/* Packs everyone else's movable pages at the top, out of the way. */
+		rc = compact_once(s);
+	}
+	if (!rc && !s->climbing)
+		rc = climb_start(s);
+	if (rc)
+		return rc;
+	released = filler_release_step(s->filler, s->need, &top);
+	devpages_populate(&s->dp, s->first, s->count);
+	rc = devpages_locate(&s->dp, s->first, s->count, s->before);
+	if (rc)
+		return rc;
+	devpages_flags(&s->dp, s->before, s->count, s->scratch, s->flags);
+	migrated = system_migrated();
+	rc = compact_once(s);
+	if (!rc)
+		rc = devpages_locate(&s->dp, s->first, s->count, s->after);
+	if (rc)
+		return rc;
+	migrated = system_migrated() - migrated;
+	moves_count(s, cycle);
+	climb_judge(s, cycle, migrated, released, top);
+	return 0;
+}
+
+const struct migrate_driver migrate_compact = {
+	.name = "compact",
+	.what = "compact_memory with scattering",
+	.probe = compact_probe,
+	.start = compact_start,
+	.cycle = compact_cycle,
+	.stop = compact_stop,
+};

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "soak/inject.h"
+#include "soak/workload.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/units.h"
+
+#define SIZE_MIN (16ULL << 20)
+#define SIZE_MAX_BYTES (64ULL << 30)
+#define VERIFIERS_MAX 16u
+#define MEMORY_MIN (16ULL << 20)
+
+enum option_id {
+	OPT_DURATION = 256,
+	OPT_SIZE,
+	OPT_BLOCK_SIZE,
+	OPT_SEED,
+	OPT_WORKERS,
+	OPT_VERIFIERS,
+	OPT_MIGRATE,
+	OPT_BACKEND,
+	OPT_DEVICE,
+	OPT_IMAGE_DIR,
+	OPT_OUTPUT,
+	OPT_JSON,
+	OPT_MEMORY,
+	OPT_FORCE,
+	OPT_KEEP_GOING,
+	OPT_INJECT,
+	OPT_HELP,
+};
+
+static const struct option long_options[] = {
+	{"duration", required_argument, NULL, OPT_DURATION},
+	{"size", required_argument, NULL, OPT_SIZE},
+	{"block-size", required_argument, NULL, OPT_BLOCK_SIZE},
+	{"seed", required_argument, NULL, OPT_SEED},
+	{"workers", required_argument, NULL, OPT_WORKERS},
+	{"verifiers", required_argument, NULL, OPT_VERIFIERS},
+	{"migrate", required_argument, NULL, OPT_MIGRATE},
+	{"backend", required_argument, NULL, OPT_BACKEND},
+	{"device", required_argument, NULL, OPT_DEVICE},
+	{"image-dir", required_argument, NULL, OPT_IMAGE_DIR},
+	{"output", required_argument, NULL, OPT_OUTPUT},
+	{"json", required_argument, NULL, OPT_JSON},
+	{"memory", required_argument, NULL, OPT_MEMORY},
+	{"force", no_argument, NULL, OPT_FORCE},
+	{"keep-going", no_argument, NULL, OPT_KEEP_GOING},
+	{"inject", required_argument, NULL, OPT_INJECT},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+void run_options_usage(FILE *out)
+{
+	fputs("usage: churnstress run [OPTION...]\n"
+	      "  --duration TIME      how long, e.g. 30s, 10m, 24h (60s)\n"
+	      "  --size SIZE          of the image that is made and loop-mounted (128M)\n"
+	      "  --device PATH        use this block device instead; all on it is lost\n"
+	      "  --force              use it although it holds a known signature\n"
+	      "  --image-dir DIR      where the image is made ($TMPDIR or /tmp)\n"
+	      "  --block-size N       1024, 2048 or 4096 (1024)\n"
+	      "  --backend NAME       how the daemon reads and writes: auto, uring, pread, mmap\n"
+	      "  --migrate LIST       migration drivers: auto, none, or names (auto)\n"
+	      "  --memory SIZE|N%     at most so much for migration (25% of the free memory)\n"
+	      "  --workers N          threads that use the filesystem (4)\n"
+	      "  --verifiers N        threads that check every metadata block (1)\n"
+	      "  --seed N             of the workload (random)\n"
+	      "  --inject KIND        plant a fault to test the detector: stale, bitflip, torn,\n"
+	      "                       misdirected or zeroed\n"
+	      "  --keep-going         go on after a finding\n"
+	      "  --output DIR         folder for the report and the evidence\n"
+	      "  --json FILE          write the report as JSON\n"
+	      "exit: 0 PASS, 1 CORRUPT, 2 ERROR, 3 INCONCLUSIVE, 4 KERNEL-FAULT\n",
+	      out);
+}
+
+static int bad(const char *option, const char *value, const char *expected)
+{
+	log_error("--%s %s: expected %s", option, value, expected);
+	return -EINVAL;
+}
+
+static int parse_count(const char *name, const char *text, unsigned max, unsigned *value)
+{
+	uint64_t number;
+
+	if (number_parse(text, &number) || number == 0 || number > max) {
+		char expected[48];
+
+		snprintf(expected, sizeof(expected), "a number from 1 to %u", max);
+		return bad(name, text, expected);
+	}
+	*value = (unsigned)number;
+	return 0;
+}
+
+static int parse_size(const char *text, uint64_t *size)
+{
+	if (size_parse(text, size) || *size < SIZE_MIN || *size > SIZE_MAX_BYTES)
+		return bad("size", text, "16M to 64G");
+	*size &= ~(uint64_t)4095;
+	return 0;
+}
+
+static int parse_block_size(const char *text, uint32_t *size)
+{
+	uint64_t value;
+
+	if (size_parse(text, &value) || (value != 1024 && value != 2048 && value != 4096))
+		return bad("block-size", text, "1024, 2048 or 4096");
+	*size = (uint32_t)value;
+	return 0;
+}
+
+static uint64_t memory_total(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t memory_available(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long kib = 0;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %lu kB", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return (uint64_t)kib << 10;
+}
+
+static int parse_memory(const char *text, uint64_t *bytes)
+{
+	char number[16];
+	size_t len = strlen(text);
+	uint64_t percent;
+
+	if (len && len < sizeof(number) && text[len - 1] == '%') {
+		memcpy(number, text, len - 1);
+		number[len - 1] = 0;
+		if (number_parse(number, &percent) || percent == 0 || percent > 90)
+			return bad("memory", text, "1% to 90%, or a size");
+		*bytes = memory_total() / 100 * percent;
+	} else if (size_parse(text, bytes)) {
+		return bad("memory", text, "1% to 90%, or a size");
+	}
+	if (*bytes < MEMORY_MIN || *bytes > memory_total() / 10 * 9)
+		return bad("memory", text, "at least 16M and at most 90% of the memory");
+	return 0;
+}
+
+static int parse_inject(const char *text, enum fault_kind *kind)
+{
+	if (fault_kind_parse(text, kind) || !inject_kind_valid(*kind))
+		return bad("inject", text, "stale, bitflip, torn, misdirected or zeroed");
+	return 0;
+}
+
+static int parse_one(int id, const char *value, struct run_options *o)
+{
+	switch (id) {
+	case OPT_DURATION:
+		if (duration_parse(value, &o->duration_ns) || o->duration_ns < NS_PER_SEC)
+			return bad("duration", value, "at least 1s, such as 30s, 10m, 24h or 7d");
+		return 0;
+	case OPT_SIZE:
+		return parse_size(value, &o->size);
+	case OPT_BLOCK_SIZE:
+		return parse_block_size(value, &o->block_size);
+	case OPT_SEED:
+		if (number_parse(value, &o->seed) || o->seed > INT64_MAX)
+			return bad("seed", value, "a number below 2^63");
+		return 0;
+	case OPT_WORKERS:
+		return parse_count("workers", value, WORKLOAD_WORKERS_MAX, &o->workers);
+	case OPT_VERIFIERS:
+		return parse_count("verifiers", value, VERIFIERS_MAX, &o->verifiers);
+	case OPT_MEMORY:
+		return parse_memory(value, &o->memory_max);
+	case OPT_INJECT:
+		return parse_inject(value, &o->inject);
+	case OPT_MIGRATE:
+		o->migrate = value;
+		return 0;
+	case OPT_BACKEND:
+		o->backend = value;
+		return 0;
+	case OPT_DEVICE:
+		o->device = value;
+		return 0;
+	case OPT_IMAGE_DIR:
+		o->image_dir = value;
+		return 0;
+	case OPT_OUTPUT:
+		o->output = value;
+		return 0;
+	case OPT_JSON:
+		o->json = value;
+		return 0;
+	case OPT_FORCE:
+		o->force = true;
+		return 0;
+	case OPT_KEEP_GOING:
+		o->keep_going = true;
+		return 0;
+	default:
+		log_error("see churnstress run --help");
+		return -EINVAL;
+	}
+}
+
+/* The command line that repeats this run: as given, with the seed if it was drawn. */
+static void command_build(struct run_options *o, int argc, char **argv, bool seeded)
+{
+	int n = snprintf(o->command, sizeof(o->command), "churnstress");
+
+	for (int i = 0; i < argc && n < (int)sizeof(o->command); i++)
+		n += snprintf(o->command + n, sizeof(o->command) - (size_t)n, " %s", argv[i]);
+	if (!seeded && n < (int)sizeof(o->command))
+		snprintf(o->command + n, sizeof(o->command) - (size_t)n, " --seed %llu",
+			 (unsigned long long)o->seed);
+}
+
+int run_options_parse(int argc, char **argv, struct run_options *o)
+{
+	const char *tmp = getenv("TMPDIR");
+	bool seeded = false;
+	uint32_t drawn = 1;
+	int id, rc;
+
+	(void)!getrandom(&drawn, sizeof(drawn), 0);
+	*o = (struct run_options){
+		.duration_ns = 60 * NS_PER_SEC,
+		.size = 128ULL << 20,
+		.block_size = 1024,
+		.seed = drawn,
+		.workers = 4,
+		.verifiers = 1,
+		.migrate = "auto",
+		.backend = "auto",
+		.image_dir = tmp && *tmp ? tmp : "/tmp",
+		.memory_max = memory_available() / 4,
+		.inject = FAULT_NONE,
+	};
+	optind = 1;
+	while ((id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		if (id == 'h' || id == OPT_HELP) {
+			run_options_usage(stdout);
+			return 1;
+		}
+		seeded |= id == OPT_SEED;
+		rc = parse_one(id, optarg, o);
+		if (rc)
+			return rc;
+	}
+	if (optind < argc) {
+		log_error("unexpected argument '%s': see churnstress run --help", argv[optind]);
+		return -EINVAL;
+	}
+	command_build(o, argc, argv, seeded);
+	return 0;
+}

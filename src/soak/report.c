@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/report.h"
+
+#include <string.h>
+
+#include "integrity/tag.h"
+#include "util/clock.h"
+#include "util/hexdump.h"
+#include "util/units.h"
+
+#define DIFF_LINES_MAX 24
+
+const char *verdict_name(enum verdict verdict)
+{
+	static const char *const names[] = {
+		[VERDICT_PASS] = "PASS",
+		[VERDICT_CORRUPT] = "CORRUPT",
+		[VERDICT_ERROR] = "ERROR",
+		[VERDICT_INCONCLUSIVE] = "INCONCLUSIVE",
+		[VERDICT_KERNEL_FAULT] = "KERNEL-FAULT",
+	};
+
+	return names[verdict];
+}
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+static double per_second(uint64_t count, uint64_t ns)
+{
+	return ns ? (double)count / seconds(ns) : 0;
+}
+
+static void counted_print(FILE *out, const char *label, uint64_t value, uint64_t minimum)
+{
+	char number[32], least[32];
+
+	fprintf(out, "  %-28s %15s", label, count_format(value, number, sizeof(number)));
+	if (minimum)
+		fprintf(out, "   at least %s needed", count_format(minimum, least, sizeof(least)));
+	fputc('\n', out);
+}
+
+static void workload_print(const struct report *r, FILE *out)
+{
+	char size[32];
+
+	counted_print(out, "workload operations", r->workload.ops, r->minimum.operations);
+	counted_print(out, "  objects compared", r->workload.verified_objects, 0);
+	fprintf(out, "  %-28s %15s\n", "  contents compared",
+		size_format(r->workload.verified_bytes, size, sizeof(size)));
+	counted_print(out, "transactions", r->daemon_commits, 0);
+	counted_print(out, "metadata blocks written", r->daemon_writes, 0);
+}
+
+static void migration_print(const struct report *r, FILE *out)
+{
+	counted_print(out, "own pages moved", r->migration.moved, r->minimum.pages_moved);
+	counted_print(out, "  with buffers attached", r->migration.moved_with_buffers,
+		      r->minimum.pages_moved_with_buffers);
+	counted_print(out, "  holding metadata", r->migration.moved_metadata, 0);
+	counted_print(out, "  dirty", r->migration.moved_dirty, 0);
+	for (unsigned i = 0; i < r->drivers; i++) {
+		const struct migrate_stats *d = &r->driver[i];
+		char number[32];
+
+		fprintf(out, "  %-28s %15s   in %llu rounds, %.0f a second", d->name,
+			count_format(d->moved, number, sizeof(number)),
+			(unsigned long long)d->attempts, per_second(d->moved, d->ns));
+		if (d->error)
+			fprintf(out, ", gave up: %s", strerror(-d->error));
+		fputc('\n', out);
+	}
+}
+
+static void verify_print(const struct report *r, FILE *out)
+{
+	char size[32];
+
+	counted_print(out, "metadata blocks verified", r->verifier.blocks,
+		      r->minimum.blocks_verified);
+	counted_print(out, "  of these by buffered reads", r->verifier.view_blocks[VIEW_BUFFERED],
+		      0);
+	counted_print(out, "  of these through a mapping", r->verifier.view_blocks[VIEW_MAPPED], 0);
+	if (r->verifier.direct)
+		counted_print(out, "  of these read O_DIRECT",
+			      r->verifier.view_blocks[VIEW_DIRECT], 0);
+	else
+		fputs("  device not readable with O_DIRECT: that view is missing\n", out);
+	counted_print(out, "  by the daemon besides", r->daemon_reads, 0);
+	fprintf(out, "  %-28s %15s   %.0f MB/s while verifying\n", "  read for that",
+		size_format(r->verifier.bytes, size, sizeof(size)),
+		per_second(r->verifier.bytes, r->verifier.ns) / 1e6);
+	counted_print(out, "mismatches", r->finding.count, 0);
+}
+
+static void injection_print(const struct report *r, FILE *out)
+{
+	if (r->options->inject == FAULT_NONE)
+		return;
+	if (!r->injected) {
+		fprintf(out, "planted: nothing (no block would do for %s)\n",
+			fault_kind_name(r->options->inject));
+		return;
+	}
+	fprintf(out, "planted: %s in block %llu (%s): generation %llu where %llu is right\n",
+		fault_kind_name(r->injection.kind), (unsigned long long)r->injection.block,
+		tag_type_name(r->injection.type),
+		(unsigned long long)r->injection.planted_generation,
+		(unsigned long long)r->injection.expected_generation);
+}
+
+static void failure_print(const struct report *r, FILE *out)
+{
+	const struct workload_failure *f = &r->failure;
+
+	if (!f->failed)
+		return;
+	fprintf(out, "worker %u, operation %llu: %s %s\n  %s\n", f->worker,
+		(unsigned long long)f->op_index, f->operation, f->path, f->detail);
+}
+
+void report_finding_print(const struct report *r, FILE *out)
+{
+	const struct finding *f = &r->finding.record.finding;
+
+	if (!r->finding.present || r->finding.workload)
+		return;
+	fprintf(out, "finding: block %llu is %s (where: churnfs)\n", (unsigned long long)f->block,
+		fault_kind_name(f->kind));
+	fprintf(out, "  type                %s, owner %llu\n", tag_type_name(f->type),
+		(unsigned long long)f->owner);
+	fprintf(out, "  expected generation %llu, checksum %08x\n",
+		(unsigned long long)f->expected_generation, f->expected_crc);
+	fprintf(out, "  found generation    %llu, checksum %08x, tag of block %llu\n",
+		(unsigned long long)f->found_generation, f->found_crc,
+		(unsigned long long)f->found_block);
+	fprintf(out, "  seen by             %s, %.3f s after %s\n",
+		r->finding.by_daemon ? "the daemon, reading it" : "a verifier",
+		seconds(r->finding.time_to_detect_ns),
+		r->injected ? "it was planted" : "it was last written");
+	fprintf(out, "  difference          %u bytes, %u bits (- expected, + found)\n",
+		f->differing_bytes, f->differing_bits);
+	hexdump_diff(out, r->finding.expected, r->finding.found, r->options->block_size,
+		     DIFF_LINES_MAX);
+}
+
+void report_print(const struct report *r, FILE *out)
+{
+	char size[32];
+
+	fprintf(out, "churnstress: %s %s, %s on %s, %u-byte blocks, seed %llu, %.1f s%s\n",
+		r->kernel.sysname, r->kernel.release,
+		size_format(r->device_bytes, size, sizeof(size)), r->device, r->options->block_size,
+		(unsigned long long)r->options->seed, seconds(r->duration_ns),
+		r->interrupted ? " (interrupted)" : "");
+	workload_print(r, out);
+	migration_print(r, out);
+	verify_print(r, out);
+	fputs("  2019 race                    not reachable: no in-kernel lookups on this device\n",
+	      out);
+	injection_print(r, out);
+	report_finding_print(r, out);
+	failure_print(r, out);
+	if (r->kmsg[0])
+		fprintf(out, "kernel log: %s\n", r->kmsg);
+	if (r->evidence[0])
+		fprintf(out, "evidence: %s\n", r->evidence);
+	if (r->verdict != VERDICT_PASS)
+		fprintf(out, "again: %s\n", r->options->command);
+	fprintf(out, "%s: %s\n", verdict_name(r->verdict), r->reason);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a run did and found, its verdict, and how both are told. */
+#ifndef CHURNFS_SOAK_REPORT_H
+#define CHURNFS_SOAK_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+
+#include "integrity/ledger.h"
+#include "ondisk/format.h"
+#include "soak/inject.h"
+#include "soak/migrate.h"
+#include "soak/options.h"
+#include "soak/verifier.h"
+#include "soak/workload.h"
+
+/* Also the exit codes. */
+enum verdict {
+	VERDICT_PASS = 0,
+	VERDICT_CORRUPT = 1,
+	VERDICT_ERROR = 2,
+	VERDICT_INCONCLUSIVE = 3,
+	VERDICT_KERNEL_FAULT = 4,
+};
+
+#define REPORT_SCHEMA 1
+
+/* What a PASS needs at least. */
+struct report_minimum {
+	uint64_t pages_moved;
+	uint64_t pages_moved_with_buffers;
+	uint64_t blocks_verified;
+	uint64_t operations;
+};
+
+/* The first finding, with what the device and the ledger held. */
+struct report_finding {
+	bool present;
+	bool workload; /* the workload's model disagrees (see report.failure); no block is known */
+	bool by_daemon;
+	struct ledger_finding record;
+	uint8_t expected[CFS_BLOCK_SIZE_MAX];
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	uint64_t time_to_detect_ns; /* from the planting, or from the block's last good write */
+	uint64_t count;		    /* mismatches in all */
+};
+
+struct report {
+	enum verdict verdict;
+	char reason[512];
+	const struct run_options *options;
+	struct utsname kernel;
+	char device[256];
+	uint64_t device_bytes;
+	uint64_t duration_ns;
+	bool interrupted;
+	struct report_minimum minimum;
+	struct workload_stats workload;
+	struct workload_failure failure;
+	struct verifier_stats verifier;
+	unsigned drivers;
+	struct migrate_stats driver[MIGRATE_DRIVERS_MAX];
+	struct migrate_stats migration;
+	uint64_t daemon_reads, daemon_writes, daemon_commits, io_errors;
+	bool injected;
+	struct injection injection;
+	struct report_finding finding;
+	char evidence[4096]; /* folder; empty if none */
+	char kmsg[256];	     /* the first suspicious line of the kernel's log */
+	char trouble[256];   /* what kept the run from its end: daemon died, device failed, hang */
+	bool kernel_fault;   /* the kernel's log speaks of a fault */
+	bool hung;	     /* no worker got on for too long */
+};
+
+/* "PASS", "CORRUPT", ... */
+const char *verdict_name(enum verdict verdict);
+
+/* Prints the report for people. */
+void report_print(const struct report *report, FILE *out);
+
+/* Prints the finding alone: block, generations, difference. */
+void report_finding_print(const struct report *report, FILE *out);
+
+/* Writes the report as JSON (keys: churnstress(8)) to PATH, replacing it at once. */
+int report_json_write(const struct report *report, const char *path);
+
+#endif

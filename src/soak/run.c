@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "soak/child.h"
+#include "soak/evidence.h"
+#include "soak/inject.h"
+#include "soak/judge.h"
+#include "soak/kmsg.h"
+#include "soak/sandbox.h"
+#include "soak/status.h"
+#include "soak/target.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define POLL_NS (10 * NS_PER_MS)
+#define VERIFY_PERIOD_NS (100 * NS_PER_MS)
+#define VERIFY_DIRECT_PERIOD_NS (2 * NS_PER_SEC)
+/* An operation that takes longer hangs. */
+#define HANG_NS (60 * NS_PER_SEC)
+/* A fault is planted when workers have made something to damage. */
+#define INJECT_AFTER_NS (NS_PER_SEC / 2)
+#define WORKER_BYTES_MAX (16ULL << 20)
+#define WORKER_NODES_MAX 4000u
+
+struct run {
+	const struct run_options *options;
+	struct report *report;
+	struct migrate_selection selection;
+	struct sandbox *sandbox;
+	struct target target;
+	struct kmsg *kmsg;
+	struct verifier *verifier;
+	struct workload *workload;
+	struct migrator *migrator;
+	struct migrate_target migrate_target;
+	struct inject *inject;
+	struct status status;
+	uint64_t start_ns;
+};
+
+static void trouble(struct run *run, const char *text)
+{
+	/* The first cause counts; the rest follows from it. */
+	if (!run->report->trouble[0])
+		snprintf(run->report->trouble, sizeof(run->report->trouble), "%s", text);
+}
+
+static int signals_block(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	return sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+static const char *device_name(const struct run *run)
+{
+	const char *slash = strrchr(run->target.device, '/');
+
+	return slash ? slash + 1 : run->target.device;
+}
+
+static int verify_start(struct run *run)
+{
+	struct verifier_options options = {
+		.device = run->target.device,
+		.ledger = run->target.ledger,
+		.threads = run->options->verifiers,
+		.period_ns = VERIFY_PERIOD_NS,
+		.direct_period_ns = VERIFY_DIRECT_PERIOD_NS,
+	};
+	int rc = verifier_start(&options, &run->verifier);
+
+	if (rc)
+		trouble(run, "cannot start the verifiers");
+	return rc;
+}
+
+/* Half of the device is left to metadata, directories and slack. */
+static int work_start(struct run *run)
+{
+	uint64_t bytes = run->target.bytes / 2 / run->options->workers;
+	struct workload_options options = {
+		.root = run->target.mount,
+		.workers = run->options->workers,
+		.seed = run->options->seed,
+		.max_bytes_per_worker = bytes < WORKER_BYTES_MAX ? bytes : WORKER_BYTES_MAX,
+		.max_nodes_per_worker = WORKER_NODES_MAX,
+		.keep_going = run->options->keep_going,
+	};
+	int rc;
+
+	if (options.max_bytes_per_worker < WORKLOAD_BYTES_MIN)
+		options.max_bytes_per_worker = WORKLOAD_BYTES_MIN;
+	rc = workload_start(&options, &run->workload);
+	if (rc)
+		trouble(run, "cannot start the workers");
+	return rc;
+}
+
+static int migration_start(struct run *run)
+{
+	char why[256] = "";
+	int rc;
+
+	run->migrate_target = (struct migrate_target){
+		.device = run->target.device,
+		.bytes = run->target.bytes,
+		.ledger = run->target.ledger,
+		.verifier = run->verifier,
+		.sandbox = run->sandbox,
+		.memory_max = run->options->memory_max,
+		.seed = run->options->seed,
+	};
+	rc = migrator_start(&run->selection, &run->migrate_target, &run->migrator, why,
+			    sizeof(why));
+	if (rc)
+		trouble(run, why);
+	return rc;
+}
+
+static int injection_prepare(struct run *run)
+{
+	struct inject_options options = {
+		.kind = run->options->inject,
+		.seed = run->options->seed,
+		.device = run->target.device,
+		.ledger = run->target.ledger,
+		.daemon = run->target.daemon,
+	};
+
+	return options.kind == FAULT_NONE ? 0 : inject_create(&options, &run->inject);
+}
+
+static int run_start(struct run *run)
+{
+	char why[512] = "";
+	int rc = sandbox_create(&run->sandbox);
+
+	if (rc) {
+		trouble(run, "cannot make a private mount namespace: run it as root");
+		return rc;
+	}
+	rc = target_open(run->options, run->sandbox, &run->target, why, sizeof(why));
+	if (rc) {
+		trouble(run, why);
+		return rc;
+	}
+	snprintf(run->report->device, sizeof(run->report->device), "%s", run->target.device);
+	run->report->device_bytes = run->target.bytes;
+	if (kmsg_open(device_name(run), &run->kmsg))
+		log_warning("the kernel's log cannot be read: its faults go unnoticed");
+	rc = verify_start(run);
+	if (!rc)
+		rc = work_start(run);
+	if (!rc)
+		rc = migration_start(run);
+	if (!rc)
+		rc = injection_prepare(run);
+	return rc;
+}
+
+static void stats_collect(struct run *run)
+{
+	struct report *r = run->report;
+	struct ledger_counters *counters;
+
+	if (run->workload) {
+		workload_stats_get(run->workload, &r->workload);
+		workload_failure_get(run->workload, &r->failure);
+	}
+	if (run->verifier)
+		verifier_stats_get(run->verifier, &r->verifier);
+	if (run->migrator) {
+		migrator_total_get(run->migrator, &r->migration);
+		for (r->drivers = 0; r->drivers < run->selection.count; r->drivers++)
+			migrator_stats_get(run->migrator, r->drivers, &r->driver[r->drivers]);
+	}
+	if (run->target.ledger) {
+		counters = ledger_counters(run->target.ledger);
+		r->daemon_reads = atomic_load(&counters->verified);
+		r->daemon_writes = atomic_load(&counters->writes);
+		r->daemon_commits = atomic_load(&counters->commits);
+		r->io_errors = atomic_load(&counters->io_errors) + r->verifier.io_errors;
+		r->finding.count = atomic_load(&counters->mismatches);
+	}
+}
+
+/* Takes the first finding over from the ledger, once. */
+static void finding_take(struct run *run)
+{
+	struct report_finding *f = &run->report->finding;
+	const struct ledger_finding *record;
+	const void *expected, *found;
+	uint64_t since;
+
+	if (f->present)
+		return;
+	record = ledger_finding_get(run->target.ledger, 0, &expected, &found);
+	if (record) {
+		f->present = true;
+		f->record.finding = record->finding;
+		f->record.when_ns = record->when_ns;
+		f->record.written_ns = record->written_ns;
+		f->by_daemon = record->reporter != (uint32_t)getpid();
+		memcpy(f->expected, expected, run->options->block_size);
+		memcpy(f->found, found, run->options->block_size);
+		since = run->report->injected ? run->report->injection.when_ns
+					      : record->written_ns;
+		f->time_to_detect_ns = record->when_ns > since ? record->when_ns - since : 0;
+	} else if (run->report->failure.failed &&
+		   run->report->failure.kind == WORKLOAD_MISMATCH) {
+		f->present = f->workload = true;
+	}
+	if (f->present)
+		evidence_collect(run->report, &run->target, run->workload, run->kmsg);
+}
+
+static void injection_step(struct run *run, uint64_t elapsed)
+{
+	struct report *r = run->report;
+
+	if (!run->inject || r->finding.present || elapsed < INJECT_AFTER_NS)
+		return;
+	/* A planted block that was given up before anyone read it tells nothing: plant again. */
+	if (r->injected && !inject_overwritten(run->inject))
+		return;
+	if (inject_plant(run->inject, &r->injection) == 0)
+		r->injected = true;
+}
+
+static bool workers_hang(const struct workload_stats *stats)
+{
+	uint64_t now = clock_now_ns();
+
+	for (unsigned i = 0; i < stats->workers; i++)
+		if (stats->worker[i].running && stats->worker[i].last_progress_ns + HANG_NS < now)
+			return true;
+	return false;
+}
+
+/* Looks at everything that may end a run early. Returns true if it must end. */
+static bool run_watch(struct run *run)
+{
+	struct report *r = run->report;
+	enum kmsg_class class = run->kmsg ? kmsg_poll(run->kmsg) : KMSG_QUIET;
+
+	stats_collect(run);
+	finding_take(run);
+	if (class != KMSG_QUIET)
+		snprintf(r->kmsg, sizeof(r->kmsg), "%s", kmsg_first(run->kmsg));
+	r->kernel_fault = class == KMSG_FAULT;
+	if (!target_alive(&run->target)) {
+		char text[80];
+
+		snprintf(r->trouble, sizeof(r->trouble), "the daemon %s in the middle of the run",
+			 child_status_format(run->target.daemon_status, text, sizeof(text)));
+		return true;
+	}
+	if (class == KMSG_DEVICE || class == KMSG_OOM)
+		trouble(run, r->kmsg);
+	else if (r->io_errors)
+		trouble(run, "the device failed reads or writes: see the daemon's messages");
+	if (workers_hang(&r->workload)) {
+		r->hung = true;
+		trouble(run, "no operation of a worker has ended for 60 s");
+	}
+	if (run->options->keep_going && !r->hung)
+		return false;
+	return r->finding.present || r->failure.failed || r->kernel_fault || r->trouble[0];
+}
+
+static void status_show(struct run *run, uint64_t elapsed)
+{
+	const struct report *r = run->report;
+	struct status_values values = {
+		.elapsed_ns = elapsed,
+		.operations = r->workload.ops,
+		.pages_moved = r->migration.moved,
+		.blocks_verified = r->verifier.blocks,
+		.bytes_verified = r->verifier.bytes,
+		.verdict = r->finding.present ? "CORRUPT" : "clean so far",
+	};
+
+	status_update(&run->status, &values);
+}
+
+static void run_loop(struct run *run, const sigset_t *signals)
+{
+	const struct timespec pause = {.tv_nsec = POLL_NS};
+	uint64_t elapsed = 0;
+
+	run->start_ns = clock_now_ns();
+	while (elapsed < run->options->duration_ns) {
+		if (sigtimedwait(signals, NULL, &pause) > 0) {
+			run->report->interrupted = true;
+			break;
+		}
+		elapsed = clock_now_ns() - run->start_ns;
+		injection_step(run, elapsed);
+		if (run_watch(run))
+			break;
+		status_show(run, elapsed);
+	}
+	run->report->duration_ns = clock_now_ns() - run->start_ns;
+	status_end(&run->status);
+}
+
+/* Ends migration, workers (with their last verification) and verifiers, then looks once more. */
+static void run_settle(struct run *run)
+{
+	if (run->report->hung && run->target.daemon)
+		kill(run->target.daemon, SIGKILL); /* calls in progress end with ENOTCONN */
+	if (run->workload)
+		workload_request_stop(run->workload);
+	if (run->migrator)
+		migrator_stop(run->migrator);
+	if (run->workload)
+		workload_stop(run->workload);
+	if (run->verifier) {
+		verifier_stop(run->verifier);
+		if (!run->report->finding.present)
+			verifier_final_pass(run->verifier);
+	}
+	if (run->target.ledger)
+		run_watch(run);
+}
+
+static void run_end(struct run *run)
+{
+	char why[256] = "";
+
+	inject_free(run->inject);
+	workload_free(run->workload);
+	migrator_free(run->migrator);
+	verifier_free(run->verifier);
+	if (run->target.ledger && target_unmount(&run->target, why, sizeof(why)))
+		trouble(run, why);
+	if (run->sandbox)
+		sandbox_note_process(run->sandbox, 0);
+	target_close(&run->target);
+	kmsg_close(run->kmsg);
+	if (run->sandbox && sandbox_destroy(run->sandbox))
+		trouble(run, "something could not be put back: see the messages above");
+}
+
+static int run_check(struct run *run)
+{
+	char why[512] = "";
+	int rc = target_preflight(run->options, why, sizeof(why));
+
+	if (!rc)
+		rc = migrate_select(run->options->migrate, &run->selection, why, sizeof(why));
+	if (!rc && run->options->output)
+		rc = evidence_prepare(run->options->output, why, sizeof(why));
+	if (rc)
+		trouble(run, why);
+	return rc;
+}
+
+enum verdict run_execute(const struct run_options *options, struct report *report)
+{
+	struct run run = {.options = options, .report = report};
+	sigset_t signals;
+
+	memset(report, 0, sizeof(*report));
+	report->options = options;
+	uname(&report->kernel);
+	judge_minimum(options->duration_ns, &report->minimum);
+	run.target.device_fd = run.target.ledger_fd = -1;
+	if (run_check(&run) == 0) {
+		signals_block(&signals);
+		status_init(&run.status);
+		if (run_start(&run) == 0)
+			run_loop(&run, &signals);
+		run_settle(&run);
+		run_end(&run);
+	}
+	judge_report(report);
+	evidence_finish(report);
+	return report->verdict;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+#define MOUNTS_MAX 4
+#define SETTINGS_MAX 16
+#define SETTING_LEN 64
+/* A daemon that was asked to end gets this long before it is killed. */
+#define PROCESS_GRACE_MS 3000
+
+struct setting {
+	char path[128];
+	char value[SETTING_LEN];
+};
+
+/* Shared with the guardian. The run writes an entry whole before it counts it. */
+struct sandbox_notes {
+	char dir[128];
+	_Atomic int mounts;
+	char mount[MOUNTS_MAX][192];
+	_Atomic pid_t process;
+	_Atomic int settings;
+	struct setting setting[SETTINGS_MAX];
+};
+
+struct sandbox {
+	struct sandbox_notes *notes;
+	pid_t guardian;
+	int pipe; /* the guardian sees its end when the run goes */
+};
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+static void process_end(pid_t pid)
+{
+	/* Not our child: it is gone when no signal can reach it. */
+	if (kill(pid, SIGTERM))
+		return;
+	for (int ms = 0; ms < PROCESS_GRACE_MS; ms += 10) {
+		if (kill(pid, 0))
+			return;
+		sleep_ms(10);
+	}
+	kill(pid, SIGKILL);
+}
+
+static bool mount_undo(const char *path)
+{
+	for (int try = 0; try < 100; try++) {
+		if (umount2(path, UMOUNT_NOFOLLOW) == 0)
+			continue; /* there may be another below */
+		if (errno != EBUSY)
+			break;
+		sleep_ms(10);
+	}
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT) {
+		rmdir(path);
+		return true;
+	}
+	log_error("cannot unmount %s: %s", path, strerror(errno));
+	return false;
+}
+
+static int setting_write(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static bool settings_undo(struct sandbox_notes *notes)
+{
+	bool good = true;
+
+	for (int i = atomic_load(&notes->settings) - 1; i >= 0; i--) {
+		int rc = setting_write(notes->setting[i].path, notes->setting[i].value);
+
+		if (rc) {
+			log_error("cannot put %s back to %s: %s", notes->setting[i].path,
+				  notes->setting[i].value, strerror(-rc));
+			good = false;
+		}
+	}
+	return good;
+}
+
+/* Puts back in the reverse order of use: settings, daemon, mounts, folder. */
+static int notes_undo(struct sandbox_notes *notes)
+{
+	bool good = settings_undo(notes);
+	pid_t process = atomic_load(&notes->process);
+
+	if (process > 0)
+		process_end(process);
+	for (int i = atomic_load(&notes->mounts) - 1; i >= 0; i--)
+		good &= mount_undo(notes->mount[i]);
+	if (rmdir(notes->dir) && errno != ENOENT) {
+		log_error("cannot remove %s: %s", notes->dir, strerror(errno));
+		good = false;
+	}
+	return good ? 0 : 1;
+}
+
+static _Noreturn void guardian_main(struct sandbox_notes *notes, int pipe)
+{
+	char byte;
+
+	setsid();
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGCHLD)
+			signal(sig, SIG_IGN);
+	while (read(pipe, &byte, 1) < 0 && errno == EINTR)
+		;
+	_exit(notes_undo(notes));
+}
+
+static int namespace_enter(void)
+{
+	if (unshare(CLONE_NEWNS))
+		return -errno;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -errno;
+	return 0;
+}
+
+static int guardian_fork(struct sandbox *sandbox)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	sandbox->guardian = fork();
+	if (sandbox->guardian < 0) {
+		int rc = -errno;
+
+		close(ends[0]);
+		close(ends[1]);
+		return rc;
+	}
+	if (sandbox->guardian == 0) {
+		close(ends[1]);
+		guardian_main(sandbox->notes, ends[0]);
+	}
+	close(ends[0]);
+	sandbox->pipe = ends[1];
+	return 0;
+}
+
+int sandbox_create(struct sandbox **out)
+{
+	struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
+	const char *tmp = getenv("TMPDIR");
+	int rc;
+
+	if (!sandbox)
+		return -ENOMEM;
+	sandbox->notes = mmap(NULL, sizeof(*sandbox->notes), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sandbox->notes == MAP_FAILED) {
+		rc = -errno;
+		goto out_free;
+	}
+	rc = namespace_enter();
+	if (rc)
+		goto out_unmap;
+	snprintf(sandbox->notes->dir, sizeof(sandbox->notes->dir), "%s/churnstress-XXXXXX",
+		 tmp && *tmp && strlen(tmp) < 90 ? tmp : "/tmp");
+	if (!mkdtemp(sandbox->notes->dir)) {
+		rc = -errno;
+		goto out_unmap;
+	}
+	rc = guardian_fork(sandbox);
+	if (rc)
+		goto out_rmdir;
+	*out = sandbox;
+	return 0;
+
+out_rmdir:
+	rmdir(sandbox->notes->dir);
+out_unmap:
+	munmap(sandbox->notes, sizeof(*sandbox->notes));
+out_free:
+	free(sandbox);
+	return rc;
+}
+
+const char *sandbox_dir(const struct sandbox *sandbox)
+{
+	return sandbox->notes->dir;
+}
+
+int sandbox_note_mount(struct sandbox *sandbox, const char *path)
+{
+	int n = atomic_load(&sandbox->notes->mounts);
+
+	if (n == MOUNTS_MAX)
+		return -ENOSPC;
+	if (strlen(path) >= sizeof(sandbox->notes->mount[0]))
+		return -ENAMETOOLONG;
+	strcpy(sandbox->notes->mount[n], path);
+	atomic_store(&sandbox->notes->mounts, n + 1);
+	return 0;
+}
+
+void sandbox_note_process(struct sandbox *sandbox, pid_t pid)
+{
+	atomic_store(&sandbox->notes->process, pid);
+}
+
+static int setting_read(const char *path, char *value, size_t len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, value, len - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	value[n] = 0;
+	value[strcspn(value, "\n")] = 0;
+	return 0;
+}
+
+int sandbox_set(struct sandbox *sandbox, const char *path, const char *value)
+{
+	struct sandbox_notes *notes = sandbox->notes;
+	int n = atomic_load(&notes->settings), rc;
+	struct setting *entry;
+
+	for (int i = 0; i < n; i++)
+		if (strcmp(notes->setting[i].path, path) == 0)
+			return setting_write(path, value);
+	if (n == SETTINGS_MAX)
+		return -ENOSPC;
+	entry = &notes->setting[n];
+	if (strlen(path) >= sizeof(entry->path))
+		return -ENAMETOOLONG;
+	rc = setting_read(path, entry->value, sizeof(entry->value));
+	if (rc)
+		return rc;
+	strcpy(entry->path, path);
+	atomic_store(&notes->settings, n + 1);
+	return setting_write(path, value);
+}
+
+int sandbox_destroy(struct sandbox *sandbox)
+{
+	int status = 0;
+	pid_t pid;
+
+	close(sandbox->pipe);
+	do {
+		pid = waitpid(sandbox->guardian, &status, 0);
+	} while (pid < 0 && errno == EINTR);
+	munmap(sandbox->notes, sizeof(*sandbox->notes));
+	free(sandbox);
+	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a run changes on the machine, and who puts it back. A guardian process is forked before
+ * anything is changed; everything that must be undone is noted in memory shared with it before
+ * it is done. The guardian cleans up when the run's end of a pipe closes: at the end of a run, and
+ * just the same when the run is killed. It has a session of its own and ignores the signals of the
+ * terminal. Mounts live in a private mount namespace, so that nobody outside sees them. Loop
+ * devices need no note: they detach themselves when their last user is gone.
+ */
+#ifndef CHURNFS_SOAK_SANDBOX_H
+#define CHURNFS_SOAK_SANDBOX_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct sandbox;
+
+/*
+ * Enters a private mount namespace, makes a temporary folder and forks the guardian. Call it
+ * before there are threads. Returns 0, or -EPERM without the privileges, or another errno.
+ */
+int sandbox_create(struct sandbox **sandbox);
+
+/* Folder for mount points; removed with the sandbox. */
+const char *sandbox_dir(const struct sandbox *sandbox);
+
+/* Notes a mount point below sandbox_dir() that is about to be mounted. */
+int sandbox_note_mount(struct sandbox *sandbox, const char *path);
+
+/* Notes a process that must not outlive the run; 0 when it has been waited for. */
+void sandbox_note_process(struct sandbox *sandbox, pid_t pid);
+
+/*
+ * Remembers the present value of a setting (a file of /proc/sys or /sys), then writes VALUE.
+ * The first remembered value is put back at the end. -ENOSPC when too many are noted.
+ */
+int sandbox_set(struct sandbox *sandbox, const char *path, const char *value);
+
+/*
+ * Lets the guardian put everything back and waits for it. Returns 0, or -EBUSY when something
+ * could not be put back; the guardian has then said what.
+ */
+int sandbox_destroy(struct sandbox *sandbox);
+
+#endif

@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# run.sh [options] [NAME...]
+#
+# Boots the kernels of the matrix's rows NAME (all rows without one), runs a
+# job in each, compares its verdict with the row, and prints TAP, a table and
+# the mutation score.  Exits 0 when every row was as expected, 1 when not, 2
+# when the lab failed.  runs.jsonl in the results folder has one line a run.
+#
+#   -b PROGRAM  take PROGRAM into the guest (may be repeated)
+#   -n RUNS     runs of each kernel, each with a seed of its own (default 1)
+#   -s SEED     the first run's seed (default 1)
+#   -d SECONDS  length of a run (default: the row's)
+#   -j JOB      shell script to run in the guest (default jobs/soak)
+#   -f FILE     put FILE beside the job (may be repeated)
+#   -e NAME=VALUE  set a variable for the job (may be repeated)
+#   -k BZIMAGE  judge this kernel, as a control named "user", instead of rows
+#   -o FOLDER   results (default: lab-results in the current folder)
+#   -m MIB, -l IOPS, -a WORDS  as of boot.sh
+#
+# A job gets SEED, DURATION and KERNEL from /job/env, leaves the report as
+# /out/report.json, or speaks by its exit status alone (DESIGN: 0 PASS,
+# 1 CORRUPT, 2 ERROR, 3 INCONCLUSIVE, 4 KERNEL-FAULT).
+
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Set-up, reports and evidence come on top of the soak itself.
+readonly SLACK=120
+
+programs=() settings=() boot_args=() names=()
+runs=1 first_seed=1 duration='' job=$LAB_DIR/jobs/soak results=lab-results image=''
+
+parse() {
+	local flag
+
+	while getopts b:n:s:d:j:f:e:k:o:m:l:a: flag; do
+		case $flag in
+		b) programs+=("$OPTARG") ;;
+		n) runs=$OPTARG ;;
+		s) first_seed=$OPTARG ;;
+		d) duration=$OPTARG ;;
+		j) job=$OPTARG ;;
+		e) settings+=("$OPTARG") ;;
+		k) image=$OPTARG ;;
+		o) results=$OPTARG ;;
+		f | m | l | a) boot_args+=("-$flag" "$OPTARG") ;;
+		*) lab_die "see the head of run.sh" ;;
+		esac
+	done
+	shift $((OPTIND - 1))
+	names=("$@")
+	[[ -z $image || ${#names[@]} -eq 0 ]] || lab_die "-k judges one kernel: no names with it"
+	if [[ -n $image ]]; then
+		names=(user)
+	elif [[ ${#names[@]} -eq 0 ]]; then
+		mapfile -t names < <(lab_matrix | cut -d' ' -f1)
+	fi
+	[[ $runs =~ ^[1-9][0-9]*$ && $first_seed =~ ^[0-9]+$ && ${duration:-1} =~ ^[1-9][0-9]*$ ]] ||
+		lab_die "runs, seed and duration are whole numbers"
+}
+
+row_of() {
+	if [[ -n $image ]]; then
+		echo "user control - PASS - - 120 100"
+	else
+		lab_row "$1" || lab_die "$1: no such row in the matrix"
+	fi
+}
+
+# write_env FILE KERNEL SEED SECONDS
+write_env() {
+	local setting
+
+	{
+		printf 'KERNEL=%q\nSEED=%q\nDURATION=%q\n' "$2" "$3" "$4"
+		for setting in "${settings[@]}"; do
+			printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"
+		done
+	} >"$1"
+}
+
+# Appends the line of one run to runs.jsonl: record FOLDER RUN SEED ROW...
+record() {
+	local folder=$1 run=$2 seed=$3 report=/dev/null
+
+	# A guest that died may leave half a report.
+	jq -e .verdict "$folder/report.json" >/dev/null 2>&1 && report=$folder/report.json
+	jq -cn --argjson run "$run" --argjson seed "$seed" \
+		--arg kernel "$4" --arg role "$5" --arg verdicts "$7" --arg wheres "$8" \
+		--arg kinds "$9" --argjson within "${10}" --argjson need "${11}" \
+		--slurpfile boot "$folder/boot.json" --slurpfile reports "$report" '
+		def among($list): . as $word | $list == "-" or ($list | split(",") | any(. == $word));
+		$boot[0] as $boot | ($reports[0] // {}) as $report | ($report.finding // {}) as $finding |
+		(["PASS", "CORRUPT", "ERROR", "INCONCLUSIVE", "KERNEL-FAULT"]) as $names |
+		{ kernel: $kernel, role: $role, run: $run, seed: $seed, need: $need,
+		  verdict: ($report.verdict //
+			if $boot.outcome == "panic" then "KERNEL-FAULT"
+			elif $boot.outcome == "hang" then "HANG"
+			else $names[$boot.exit] // "ERROR" end),
+		  where: $finding.where, kind: $finding.kind,
+		  time_to_detect_s: $finding.time_to_detect_s,
+		  pages_moved: $report.migration.pages_moved,
+		  lookups: $report.neighbour.lookups,
+		  fault: $boot.fault, outcome: $boot.outcome, accel: $boot.accel,
+		  boot_s: $boot.boot_s, wall_s: $boot.wall_s } |
+		.expected = ((.verdict | among($verdicts))
+			and ($report.finding == null or
+				((.where | among($wheres)) and (.kind | among($kinds))
+				 and (.time_to_detect_s // 0) <= $within))
+			and ($role == "mutant" or .fault == null))' >>"$results/runs.jsonl"
+}
+
+# run_row ROW...: all runs of one kernel.
+run_row() {
+	local name=$1 seconds=${duration:-$7} kernel folder run seed
+
+	if [[ -n $image ]]; then
+		kernel=$image
+	else
+		kernel=$("$LAB_DIR/kernel.sh" "$name")/bzImage
+	fi
+	for ((run = 1; run <= runs; run++)); do
+		seed=$((first_seed + run - 1))
+		folder=$results/$name/$run
+		write_env "$results/env" "$name" "$seed" "$seconds"
+		lab_say "$name: run $run of $runs, seed $seed"
+		"$LAB_DIR/boot.sh" -k "$kernel" -i "$results/initramfs.gz" -j "$job" -o "$folder" \
+			-f "$results/env" -t $((seconds + SLACK)) "${boot_args[@]}"
+		record "$folder" "$run" "$seed" "$@"
+	done
+}
+
+# Prints TAP, the table and the score; fails when a row was not as expected.
+summarise() {
+	jq -rs '
+		def median: sort | if length == 0 then "-" else .[(length - 1) / 2 | floor] end;
+		def numbers_of(f): [.[] | f | numbers];
+		[group_by(.kernel)[] | {
+			name: .[0].kernel, role: .[0].role, order: .[0].order, runs: length,
+			good: (map(select(.expected)) | length),
+			said: (group_by(.verdict) | map("\(length) \(.[0].verdict)") | join(", ")),
+			detect: (numbers_of(.time_to_detect_s) | median),
+			moved: (numbers_of(.pages_moved) | median),
+			ok: (.[0].need as $need | (map(select(.expected)) | length) * 100 >= $need * length)
+		}] as $rows |
+		($rows | map(select(.role == "mutant"))) as $mutants |
+		"1..\($rows | length)",
+		($rows | to_entries[] | .value as $row |
+			"\(if $row.ok then "ok" else "not ok" end) \(.key + 1) - \($row.name): " +
+			"\($row.good) of \($row.runs) runs as expected (\($row.said))"),
+		"# kernel\trole\truns\tas expected\tverdicts\tmedian s to detect\tmedian pages moved",
+		($rows[] | "# \(.name)\t\(.role)\t\(.runs)\t\(.good)\t\(.said)\t\(.detect)\t\(.moved)"),
+		(if ($mutants | length) > 0 then
+			"# mutation score: \($mutants | map(select(.ok)) | length) of \($mutants | length)"
+		 else empty end)' "$results/runs.jsonl" >"$results/summary"
+	grep -v '^# kernel\|^# .*\t' "$results/summary" || true
+	grep '^# .*	' "$results/summary" | column -t -s '	'
+	! grep -q '^not ok' "$results/summary"
+}
+
+main() {
+	local name row
+
+	parse "$@"
+	lab_need jq=jq column=bsdextrautils
+	[[ -r $job ]] || lab_die "$job: no such job"
+	mkdir -p "$results"
+	rm -f "$results/runs.jsonl"
+	for name in "${names[@]}"; do
+		row_of "$name" >/dev/null
+	done
+	"$LAB_DIR/initramfs.sh" "$results/initramfs.gz" "${programs[@]}"
+	for name in "${names[@]}"; do
+		read -ra row < <(row_of "$name")
+		run_row "${row[@]}"
+	done
+	summarise
+}
+
+main "$@"

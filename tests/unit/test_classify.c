@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 3: every kind of fault, made by hand and by random trials, must get its own name. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "integrity/classify.h"
+#include "integrity/tag.h"
+#include "unit.h"
+#include "util/rng.h"
+
+#define VERSIONS 3
+#define TRIALS 2000
+
+static const uint32_t block_sizes[] = {1024, 2048, 4096};
+#define SIZES ((int)(sizeof(block_sizes) / sizeof(block_sizes[0])))
+
+/* Three versions of one block, the last of which should be on the device. */
+struct history {
+	uint32_t block_size;
+	uint32_t sectors;
+	uint32_t uuid_seed;
+	struct tag_info tag[VERSIONS];
+	uint32_t crc[VERSIONS];
+	uint8_t image[VERSIONS][CFS_BLOCK_SIZE_MAX];
+};
+
+enum change { CHANGE_NOTHING, CHANGE_FEW_BYTES, CHANGE_ALL, CHANGES };
+
+static void payload_change(struct rng *rng, uint8_t *open, uint32_t block_size, enum change change)
+{
+	uint32_t head = sizeof(struct cfs_tag), len = block_size - head;
+
+	if (change == CHANGE_ALL)
+		rng_fill(rng, open + head, len);
+	if (change == CHANGE_FEW_BYTES)
+		for (uint64_t n = 1 + rng_below(rng, 20); n; n--)
+			open[head + rng_below(rng, len)] = (uint8_t)rng_next(rng);
+}
+
+/* GENERATIONS rises. */
+static void history_make(struct history *h, struct rng *rng, uint32_t block_size,
+			 const uint64_t generations[VERSIONS], enum change change)
+{
+	uint8_t open[CFS_BLOCK_SIZE_MAX] = {0};
+	struct tag_info info = {
+		.block = rng_below(rng, 1 << 20),
+		.owner = rng_below(rng, 1000),
+		.type = 1 + (uint32_t)rng_below(rng, CFS_BLOCK_TYPES - 1),
+	};
+
+	memset(h, 0, sizeof(*h));
+	rng_fill(rng, info.uuid, sizeof(info.uuid));
+	h->block_size = block_size;
+	h->sectors = block_size / CFS_SECTOR_SIZE;
+	h->uuid_seed = tag_uuid_seed(info.uuid);
+	payload_change(rng, open, block_size, CHANGE_ALL);
+	for (int v = 0; v < VERSIONS; v++) {
+		info.prev_generation = info.generation;
+		info.generation = generations[v];
+		if (v)
+			payload_change(rng, open, block_size, change);
+		memcpy(h->image[v], open, block_size);
+		h->crc[v] = tag_seal(h->image[v], block_size, h->uuid_seed, &info);
+		h->tag[v] = info;
+	}
+}
+
+/* Generations near the interesting places of 64 and of 32 bits, with small and large steps. */
+static void history_random(struct history *h, struct rng *rng, uint32_t block_size)
+{
+	static const uint64_t starts[] = {1, 1000, 0xfffffffe, 0x100000000, 0x123456789abcdef};
+	uint64_t generations[VERSIONS];
+
+	generations[0] = starts[rng_below(rng, 5)] + rng_below(rng, 3);
+	for (int v = 1; v < VERSIONS; v++)
+		generations[v] = generations[v - 1] + 1 + rng_below(rng, v % 2 ? 3 : 100000);
+	history_make(h, rng, block_size, generations, (enum change)rng_below(rng, CHANGES));
+}
+
+/* Names FOUND where version EXPECTED should be. */
+static enum fault_kind judge(const struct history *h, int expected, const void *found,
+			     struct finding *finding)
+{
+	const struct tag_info *tag = &h->tag[expected];
+	struct classify_input in = {
+		.found = found,
+		.expected = h->image[expected],
+		.block_size = h->block_size,
+		.block = tag->block,
+		.expected_generation = tag->generation,
+		.prev_generation = tag->prev_generation,
+		.expected_crc = h->crc[expected],
+		.type = tag->type,
+		.owner = tag->owner,
+		.uuid = tag->uuid,
+		.uuid_seed = h->uuid_seed,
+	};
+	enum fault_kind kind = classify_block(&in, finding);
+
+	unit_assert(kind == finding->kind);
+	unit_assert(finding->block == tag->block);
+	unit_assert(finding->owner == tag->owner);
+	unit_assert(finding->type == tag->type);
+	unit_assert(finding->expected_generation == tag->generation);
+	unit_assert(finding->expected_crc == h->crc[expected]);
+	return kind;
+}
+
+static void expect(const struct history *h, const void *found, enum fault_kind want,
+		   struct finding *finding)
+{
+	enum fault_kind kind = judge(h, VERSIONS - 1, found, finding);
+
+	if (kind != want)
+		ck_abort_msg("%s instead of %s, %u bits, generation %llu after %llu",
+			     fault_kind_name(kind), fault_kind_name(want), finding->differing_bits,
+			     (unsigned long long)h->tag[2].generation,
+			     (unsigned long long)h->tag[2].prev_generation);
+}
+
+/* True if the block cannot be told from one with a sector of the version before. */
+static bool has_previous_stamp(const struct history *h, const void *found)
+{
+	for (uint32_t i = 0; i < h->sectors; i++)
+		if (tag_sector_stamp(found, i) == (uint32_t)h->tag[1].generation)
+			return true;
+	return false;
+}
+
+static void bit_flip(uint8_t *block, uint64_t bit)
+{
+	block[bit / 8] = (uint8_t)(block[bit / 8] ^ (1u << (bit % 8)));
+}
+
+START_TEST(good_block)
+{
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 1, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		history_random(&h, &rng, block_sizes[_i]);
+		expect(&h, h.image[2], FAULT_NONE, &f);
+		ck_assert_uint_eq(f.differing_bits, 0);
+		ck_assert_int_eq(judge(&h, 0, h.image[0], &f), FAULT_NONE);
+	}
+}
+END_TEST
+
+START_TEST(stale)
+{
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 2, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		history_random(&h, &rng, block_sizes[_i]);
+		for (int v = 0; v < 2; v++) {
+			expect(&h, h.image[v], FAULT_STALE, &f);
+			ck_assert_uint_eq(f.found_generation, h.tag[v].generation);
+			ck_assert_uint_eq(f.found_block, h.tag[v].block);
+			ck_assert_uint_gt(f.differing_bytes, 0);
+			ck_assert_uint_ge(f.differing_bits, f.differing_bytes);
+		}
+	}
+}
+END_TEST
+
+START_TEST(future)
+{
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 3, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		history_random(&h, &rng, block_sizes[_i]);
+		ck_assert_int_eq(judge(&h, 1, h.image[2], &f), FAULT_FUTURE);
+		ck_assert_uint_eq(f.found_generation, h.tag[2].generation);
+	}
+}
+END_TEST
+
+/* Sectors of which bit is set in MASK come from version OLD. */
+static void torn_make(const struct history *h, int old, uint32_t mask, uint8_t *found)
+{
+	memcpy(found, h->image[2], h->block_size);
+	for (uint32_t s = 0; s < h->sectors; s++)
+		if (mask >> s & 1)
+			memcpy(found + s * CFS_SECTOR_SIZE, h->image[old] + s * CFS_SECTOR_SIZE,
+			       CFS_SECTOR_SIZE);
+}
+
+START_TEST(torn_previous)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 4, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		history_random(&h, &rng, block_sizes[_i]);
+		torn_make(&h, 1, 1 + (uint32_t)rng_below(&rng, (1u << h.sectors) - 2), found);
+		expect(&h, found, FAULT_TORN, &f);
+	}
+}
+END_TEST
+
+/* One update before was lost already: the old sectors are of the version before the previous. */
+START_TEST(torn_older)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+	int judged = 0;
+
+	rng_seed(&rng, 5, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		uint32_t mask;
+
+		history_random(&h, &rng, block_sizes[_i]);
+		mask = 1 + (uint32_t)rng_below(&rng, (1u << h.sectors) - 2);
+		torn_make(&h, 0, mask, found);
+		judge(&h, 2, found, &f);
+		/* One sector that differs in a few bits of its stamp alone might as well be flips.
+		 */
+		if (__builtin_popcount(mask) == 1 && f.differing_bits <= 8)
+			continue;
+		expect(&h, found, FAULT_TORN, &f);
+		judged++;
+	}
+	ck_assert_int_gt(judged, TRIALS / 2);
+}
+END_TEST
+
+START_TEST(torn_three_versions)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 6, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		uint32_t one, other;
+
+		history_random(&h, &rng, block_sizes[_i]);
+		/* Sectors of versions 0 and 1 at least; of version 2 where neither is taken. */
+		one = (uint32_t)rng_below(&rng, h.sectors);
+		other = (one + 1 + (uint32_t)rng_below(&rng, h.sectors - 1)) % h.sectors;
+		torn_make(&h, 0, 1u << one, found);
+		memcpy(found + other * CFS_SECTOR_SIZE, h.image[1] + other * CFS_SECTOR_SIZE,
+		       CFS_SECTOR_SIZE);
+		expect(&h, found, FAULT_TORN, &f);
+	}
+}
+END_TEST
+
+/* Nothing differs but the stamps and the tag, and the stamps only in one bit: every mix. */
+START_TEST(torn_one_bit)
+{
+	static const uint64_t generations[][VERSIONS] = {
+		{1, 2, 3},
+		{4, 6, 7},
+		{0x80000000 - 2, 0x80000000 - 1, 0xffffffff},
+	};
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 7, (uint64_t)_i);
+	for (int i = 0; i < 3; i++) {
+		history_make(&h, &rng, block_sizes[_i], generations[i], CHANGE_NOTHING);
+		ck_assert_int_eq(__builtin_popcountll(generations[i][1] ^ generations[i][2]), 1);
+		for (uint32_t mask = 1; mask < (1u << h.sectors) - 1; mask++) {
+			torn_make(&h, 1, mask, found);
+			expect(&h, found, FAULT_TORN, &f);
+		}
+	}
+}
+END_TEST
+
+/* Each bit of the block, those of tag and stamps included. */
+START_TEST(bitflip_each_bit)
+{
+	/* No single bit leads from the last to the one before. */
+	static const uint64_t generations[VERSIONS] = {3, 5, 10};
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 8, (uint64_t)_i);
+	history_make(&h, &rng, block_sizes[_i], generations, CHANGE_FEW_BYTES);
+	memcpy(found, h.image[2], h.block_size);
+	for (uint32_t bit = 0; bit < h.block_size * 8; bit++) {
+		bit_flip(found, bit);
+		expect(&h, found, FAULT_BITFLIP, &f);
+		unit_assert(f.differing_bits == 1 && f.differing_bytes == 1);
+		bit_flip(found, bit);
+	}
+}
+END_TEST
+
+/* Up to eight bits, anywhere or, in every other trial, close together. */
+START_TEST(bitflip_some_bits)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+	int judged = 0;
+
+	rng_seed(&rng, 9, (uint64_t)_i);
+	for (int i = 0; i < 10 * TRIALS; i++) {
+		uint32_t flips = 1 + (uint32_t)rng_below(&rng, 8), range = block_sizes[_i] * 8;
+		uint64_t start = 0;
+
+		if (i % 10 == 0)
+			history_random(&h, &rng, block_sizes[_i]);
+		memcpy(found, h.image[2], h.block_size);
+		if (i % 2) {
+			/* Around a stamp. */
+			start = (1 + rng_below(&rng, h.sectors)) * CFS_SECTOR_SIZE * 8 - 64;
+			range = 64;
+		}
+		for (uint32_t n = 0; n < flips; n++)
+			bit_flip(found, start + rng_below(&rng, range));
+		if (has_previous_stamp(&h, found) || memcmp(found, h.image[2], h.block_size) == 0)
+			continue;
+		expect(&h, found, FAULT_BITFLIP, &f);
+		unit_assert(f.differing_bits <= flips);
+		judged++;
+	}
+	ck_assert_int_gt(judged, 9 * TRIALS);
+}
+END_TEST
+
+START_TEST(misdirected)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 10, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		struct tag_info other;
+
+		history_random(&h, &rng, block_sizes[_i]);
+		other = h.tag[2];
+		other.block += 1 + rng_below(&rng, 1000);
+		other.generation = 1 + rng_next(&rng) / 2;
+		rng_fill(&rng, found, h.block_size);
+		tag_seal(found, h.block_size, h.uuid_seed, &other);
+		expect(&h, found, FAULT_MISDIRECTED, &f);
+		ck_assert_uint_eq(f.found_block, other.block);
+		ck_assert_uint_eq(f.found_generation, other.generation);
+	}
+}
+END_TEST
+
+START_TEST(foreign)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 11, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		struct tag_info other;
+
+		history_random(&h, &rng, block_sizes[_i]);
+		other = h.tag[rng_below(&rng, VERSIONS)];
+		other.block += rng_below(&rng, 2);
+		other.uuid[rng_below(&rng, 16)] ^= 1;
+		rng_fill(&rng, found, h.block_size);
+		tag_seal(found, h.block_size, tag_uuid_seed(other.uuid), &other);
+		expect(&h, found, FAULT_FOREIGN, &f);
+	}
+}
+END_TEST
+
+START_TEST(zeroed)
+{
+	static const uint8_t zeros[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 12, (uint64_t)_i);
+	history_random(&h, &rng, block_sizes[_i]);
+	expect(&h, zeros, FAULT_ZEROED, &f);
+	ck_assert_uint_eq(f.found_generation, 0);
+}
+END_TEST
+
+START_TEST(garbage)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 13, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		history_random(&h, &rng, block_sizes[_i]);
+		rng_fill(&rng, found, h.block_size);
+		expect(&h, found, FAULT_GARBAGE, &f);
+		/* One value all over: stamps that agree. */
+		memset(found, 1 + (int)rng_below(&rng, 255), h.block_size);
+		expect(&h, found, FAULT_GARBAGE, &f);
+		/* Valid, of the right generation, but not what was written. */
+		rng_fill(&rng, found, h.block_size);
+		tag_seal(found, h.block_size, h.uuid_seed, &h.tag[2]);
+		expect(&h, found, FAULT_GARBAGE, &f);
+		/* The payload replaced under the right tag and stamps. */
+		memcpy(found, h.image[2], h.block_size);
+		for (uint32_t s = 0; s < h.sectors; s++)
+			rng_fill(&rng, found + s * CFS_SECTOR_SIZE + sizeof(struct cfs_tag), 400);
+		expect(&h, found, FAULT_GARBAGE, &f);
+	}
+}
+END_TEST
+
+/* The oracle has no image: what the block says of itself must do. */
+START_TEST(without_expected_image)
+{
+	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	struct classify_input in;
+	struct history h;
+	struct finding f;
+	struct rng rng;
+
+	rng_seed(&rng, 14, (uint64_t)_i);
+	for (int i = 0; i < TRIALS; i++) {
+		history_random(&h, &rng, block_sizes[_i]);
+		in = (struct classify_input){
+			.found = found,
+			.block_size = h.block_size,
+			.block = h.tag[2].block,
+			.expected_generation = h.tag[2].generation,
+			.prev_generation = h.tag[2].prev_generation,
+			.expected_crc = h.crc[2],
+			.uuid = h.tag[2].uuid,
+			.uuid_seed = h.uuid_seed,
+		};
+		torn_make(&h, 1, 1, found);
+		ck_assert_int_eq(classify_block(&in, &f), FAULT_TORN);
+		memcpy(found, h.image[2], h.block_size);
+		ck_assert_int_eq(classify_block(&in, &f), FAULT_NONE);
+		bit_flip(found, 8 * (sizeof(struct cfs_tag) + rng_below(&rng, 400)));
+		ck_assert_int_eq(classify_block(&in, &f), FAULT_BITFLIP);
+		memcpy(found, h.image[1], h.block_size);
+		ck_assert_int_eq(classify_block(&in, &f), FAULT_STALE);
+		rng_fill(&rng, found, h.block_size);
+		ck_assert_int_eq(classify_block(&in, &f), FAULT_GARBAGE);
+		memset(found, 0, h.block_size);
+		ck_assert_int_eq(classify_block(&in, &f), FAULT_ZEROED);
+		/* No metadata is known here at all. */
+		in.expected_generation = 0;
+		memcpy(found, h.image[2], h.block_size);
+		ck_assert_int_eq(classify_block(&in, &f), FAULT_GARBAGE);
+	}
+}
+END_TEST
+
+START_TEST(names)
+{
+	enum fault_kind kind;
+
+	for (int i = 0; i < FAULT_KINDS; i++) {
+		ck_assert_int_eq(fault_kind_parse(fault_kind_name((enum fault_kind)i), &kind), 0);
+		ck_assert_int_eq(kind, i);
+	}
+	ck_assert_int_eq(fault_kind_parse("", &kind), -EINVAL);
+	ck_assert_int_eq(fault_kind_parse("stale ", &kind), -EINVAL);
+	ck_assert_str_eq(fault_kind_name(FAULT_KINDS), "unknown");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("classify");
+	TCase *tc = tcase_create("kinds");
+
+	tcase_set_timeout(tc, 30);
+	tcase_add_loop_test(tc, good_block, 0, SIZES);
+	tcase_add_loop_test(tc, stale, 0, SIZES);
+	tcase_add_loop_test(tc, future, 0, SIZES);
+	tcase_add_loop_test(tc, torn_previous, 0, SIZES);
+	tcase_add_loop_test(tc, torn_older, 0, SIZES);
+	tcase_add_loop_test(tc, torn_three_versions, 0, SIZES);
+	tcase_add_loop_test(tc, torn_one_bit, 0, SIZES);
+	tcase_add_loop_test(tc, bitflip_each_bit, 0, SIZES);
+	tcase_add_loop_test(tc, bitflip_some_bits, 0, SIZES);
+	tcase_add_loop_test(tc, misdirected, 0, SIZES);
+	tcase_add_loop_test(tc, foreign, 0, SIZES);
+	tcase_add_loop_test(tc, zeroed, 0, SIZES);
+	tcase_add_loop_test(tc, garbage, 0, SIZES);
+	tcase_add_loop_test(tc, without_expected_image, 0, SIZES);
+	tcase_add_test(tc, names);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
