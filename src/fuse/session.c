@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,7 +86,9 @@ static int loop_run(struct fuse_session *session, const struct fuse_cmdline_opts
 		return -ENOMEM;
 	fuse_loop_cfg_set_clone_fd(config, (unsigned)common->clone_fd);
 	fuse_loop_cfg_set_max_threads(config, common->max_threads);
-	fuse_loop_cfg_set_idle_threads(config, common->max_idle_threads);
+	/* libfuse complains about its own default. */
+	if (common->max_idle_threads != UINT_MAX)
+		fuse_loop_cfg_set_idle_threads(config, common->max_idle_threads);
 	rc = fuse_session_loop_mt(session, config);
 	fuse_loop_cfg_destroy(config);
 	return rc;

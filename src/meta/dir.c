@@ -2,7 +2,6 @@
 #include "meta/dir.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "integrity/tag.h"
 #include "meta/alloc.h"

@@ -2,7 +2,6 @@
 #include "meta/extent_node.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "integrity/tag.h"

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "integrity/tag.h"
-#include "util/bitmap.h"
 #include "util/log.h"
 
 /* Names what is wrong with a block that failed verification, for the user and for the ledger. */
@@ -24,7 +23,7 @@ static int damage_report(struct scan *scan, const struct block_ref *ref, const v
 
 	classify_block(&in, &finding);
 	ledger_report(scan->vol->ledger, &finding, 0, NULL, image);
-	log_error("block %llu, a %s block of %llu, is %s: restore the image from a backup",
+	log_error("block %llu (%s of %llu) is %s: restore the image from a backup",
 		  (unsigned long long)ref->block, tag_type_name(ref->type),
 		  (unsigned long long)ref->owner, fault_kind_name(finding.kind));
 	return -EUCLEAN;

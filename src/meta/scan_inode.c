@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "integrity/tag.h"
 #include "meta/dir.h"
@@ -99,11 +98,11 @@ static int inode_scan(struct scan *scan, struct txn *txn, uint64_t ino,
 }
 
 /* The inodes of one open table block; the first of them has bit FIRST in the group's MAP. */
-static int table_block_scan(struct scan *scan, struct txn *txn, uint32_t group, const void *image,
+static int table_block_scan(struct scan *scan, struct txn *txn, uint32_t group, void *image,
 			    const uint8_t *map, uint32_t first)
 {
 	const struct super_info *super = &scan->vol->super;
-	const struct cfs_inode *table = tag_payload((void *)(uintptr_t)image);
+	const struct cfs_inode *table = tag_payload(image);
 
 	for (uint32_t slot = 0; slot < layout_inodes_per_block(super); slot++) {
 		uint64_t ino = (uint64_t)group * super->inodes_per_group + first + slot + 1;

@@ -15,7 +15,7 @@
 #include "util/clock.h"
 
 #define FIRST_GENERATION 1u
-#define STREAM_BYTES (1024u * 1024)
+#define STREAM_BYTES 65536u
 
 /* Consecutive blocks on their way to the device, sent in large pieces. */
 struct stream {
@@ -260,7 +260,8 @@ static int supers_write(struct formatter *f)
 	};
 	struct cfs_locator disk_locator;
 	struct cfs_super disk;
-	int rc = 0;
+	/* Whoever finds a locator or a superblock finds all the rest in place. */
+	int rc = blkdev_sync(f->dev);
 
 	super_encode(&disk, super);
 	for (uint32_t group = 1; !rc && group < super->group_count; group++)

@@ -29,11 +29,11 @@ int mkfs_plan(const struct blkdev *dev, const struct mkfs_options *options,
 	      struct super_info *super, const char **why);
 
 /*
- * Writes an empty filesystem to DEV and syncs it. An older churnfs on DEV is made unfindable first
- * and the primary superblock is written last, so that a device whose formatting was cut short does
- * not hold a filesystem. Nothing is written when mkfs_plan() fails. Returns 0 with the new
- * superblock in *OUT; or a negative errno, with *WHY a constant string. The caller is the only user
- * of DEV.
+ * Writes an empty filesystem to DEV and syncs it. An older churnfs on DEV is made unfindable first.
+ * Superblock copies and locator come behind all else, and the primary superblock last, so that a
+ * device whose formatting was cut short does not pass for a filesystem. Nothing is written when
+ * mkfs_plan() fails. Returns 0 with the new superblock in *OUT; or a negative errno, with *WHY a
+ * constant string. The caller is the only user of DEV.
  */
 int mkfs_format(struct blkdev *dev, const struct mkfs_options *options, struct super_info *out,
 		const char **why);

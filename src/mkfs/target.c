@@ -15,7 +15,7 @@
 
 /* Far more than can lie side by side; ends the loop if a write does not take effect. */
 #define SIGNATURES_MAX 64
-#define LOCK_TRIES 20
+#define LOCK_TRIES 10
 
 /* True if the open file that ATTRIBUTE of sysfs names is the file ST. */
 static bool backing_file_same(const char *attribute, const struct stat *st)

@@ -60,9 +60,10 @@ struct nb_thread {
 struct neighbour {
 	struct neighbour_options options;
 	bool mounted;
-	int device_fd; /* for reading raw blocks; opened before mounting */
+	int device_fd;		  /* for reading raw blocks; opened before mounting */
 	struct nb_layout *layout; /* NULL: generic */
-	bool native_ext2; /* inodes reach their blocks late, directories are not in the device's cache */
+	bool native_ext2;    /* inodes reach their blocks late, directories are not in the device's
+				cache */
 	char errors_dir[96]; /* of /sys/fs/ext4; empty if there is none */
 	struct trace *trace;
 	uint64_t start_ns, end_ns;
@@ -72,10 +73,10 @@ struct neighbour {
 	pthread_t monitor;
 	bool monitor_started;
 	atomic_bool stop;
-	atomic_bool gate;	    /* closed: threads wait in nb_gate() */
+	atomic_bool gate; /* closed: threads wait in nb_gate() */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned running;	    /* lock; threads that are not waiting at the gate */
+	unsigned running;		  /* lock; threads that are not waiting at the gate */
 	struct neighbour_failure failure; /* lock */
 	atomic_bool failed;
 	uint64_t checks;

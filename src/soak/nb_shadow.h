@@ -22,7 +22,7 @@ struct nb_shadow {
 	uint32_t size;
 	uint64_t version; /* of the image, from 1; 0: nothing is known yet */
 	uint8_t *image;
-	uint8_t *previous; /* the version before */
+	uint8_t *previous;		     /* the version before */
 	uint32_t history[NB_SHADOW_HISTORY]; /* crc32c of version v at v modulo its length */
 };
 

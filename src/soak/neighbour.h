@@ -115,19 +115,19 @@ int neighbour_finish(struct neighbour *nb, char *why, size_t len);
 void neighbour_free(struct neighbour *nb);
 
 struct neighbour_stats {
-	uint64_t updates;	  /* of inodes */
-	uint64_t verified;	  /* raw inodes compared after an update */
-	uint64_t leg[NEIGHBOUR_LEGS];	     /* operations of each leg */
-	uint64_t compared[NEIGHBOUR_LEGS];   /* blocks, names or values compared by each */
-	unsigned absent;	  /* bits of the legs that this filesystem does not offer */
-	bool raw;		  /* blocks are compared through the device */
-	bool raw_late;		  /* raw inodes after syncfs(2) only: the driver writes them late */
-	uint64_t lookups;	  /* buffer lookups: see trace.h; estimates from samples */
-	uint64_t lookups_lru;	  /* of those, the ones that the per-CPU LRU answered */
+	uint64_t updates;		   /* of inodes */
+	uint64_t verified;		   /* raw inodes compared after an update */
+	uint64_t leg[NEIGHBOUR_LEGS];	   /* operations of each leg */
+	uint64_t compared[NEIGHBOUR_LEGS]; /* blocks, names or values compared by each */
+	unsigned absent;      /* bits of the legs that this filesystem does not offer */
+	bool raw;	      /* blocks are compared through the device */
+	bool raw_late;	      /* raw inodes after syncfs(2) only: the driver writes them late */
+	uint64_t lookups;     /* buffer lookups: see trace.h; estimates from samples */
+	uint64_t lookups_lru; /* of those, the ones that the per-CPU LRU answered */
 	uint64_t dirtied;
-	bool traced;		  /* lookups and dirtied were measured, else derived or 0 */
-	uint64_t checks;	  /* e2fsck runs that found nothing */
-	uint64_t ns;		  /* since neighbour_start(), pauses included */
+	bool traced;	 /* lookups and dirtied were measured, else derived or 0 */
+	uint64_t checks; /* e2fsck runs that found nothing */
+	uint64_t ns;	 /* since neighbour_start(), pauses included */
 };
 
 void neighbour_stats_get(struct neighbour *nb, struct neighbour_stats *stats);

@@ -143,7 +143,10 @@ void worker_result(struct worker *worker, int64_t result);
 int worker_mismatch(struct worker *worker, const char *path, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Records that a call for PATH failed with ERROR (negative), which it must not. Returns it. */
+/*
+ * Records that a call for PATH failed with ERROR (negative), which it must not. Errors that speak
+ * of names and types, such as ENOENT, are mismatches. Returns ERROR or -EUCLEAN.
+ */
 int worker_error(struct worker *worker, const char *path, int64_t error);
 
 /*

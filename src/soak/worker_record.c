@@ -117,14 +117,37 @@ int worker_mismatch(struct worker *worker, const char *path, const char *format,
 	return -EUCLEAN;
 }
 
-int worker_error(struct worker *worker, const char *path, int64_t error)
+/* These say that names or types are not what the model says; others, that a call went wrong. */
+static bool error_is_mismatch(int64_t error)
 {
+	switch (error) {
+	case -ENOENT:
+	case -EEXIST:
+	case -ENOTDIR:
+	case -EISDIR:
+	case -ENOTEMPTY:
+	case -ELOOP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int error_keep(struct worker *worker, const char *path, const char *expected, int64_t error)
+{
+	bool mismatch = error_is_mismatch(error);
 	char detail[256], text[128];
 
-	snprintf(detail, sizeof(detail), "expected success, found error %d (%s)", (int)-error,
+	snprintf(detail, sizeof(detail), "expected %s, found error %d (%s)", expected, (int)-error,
 		 strerror_r((int)-error, text, sizeof(text)));
-	failure_keep(worker, WORKLOAD_ERROR, (int)-error, path, detail);
-	return (int)error;
+	failure_keep(worker, mismatch ? WORKLOAD_MISMATCH : WORKLOAD_ERROR, (int)-error, path,
+		     detail);
+	return mismatch ? -EUCLEAN : (int)error;
+}
+
+int worker_error(struct worker *worker, const char *path, int64_t error)
+{
+	return error_keep(worker, path, "success", error);
 }
 
 int worker_grown(struct worker *worker, const char *path, int64_t result)
@@ -140,16 +163,17 @@ int worker_grown(struct worker *worker, const char *path, int64_t result)
 
 int worker_refused(struct worker *worker, const char *path, int64_t result, int expected, int other)
 {
-	char text[128];
+	char refusal[128], text[128];
 
 	worker_result(worker, result);
 	counter_add(&worker->count.objects, 1);
 	if (result == expected || result == other)
 		return 0;
+	snprintf(refusal, sizeof(refusal), "error %d (%s)", -expected,
+		 strerror_r(-expected, text, sizeof(text)));
 	if (result < 0)
-		return worker_error(worker, path, result);
-	return worker_mismatch(worker, path, "expected error %d (%s), found success", -expected,
-			       strerror_r(-expected, text, sizeof(text)));
+		return error_keep(worker, path, refusal, result);
+	return worker_mismatch(worker, path, "expected %s, found success", refusal);
 }
 
 void worker_recent_dump(struct worker *worker, FILE *out)

@@ -86,8 +86,10 @@ struct workload_stats {
 };
 
 enum workload_failure_kind {
-	WORKLOAD_MISMATCH = 1, /* names, attributes or contents differ from the model */
-	WORKLOAD_ERROR,	       /* a call failed that must not fail */
+	/* Names, attributes or contents differ from the model; ENOENT of a file that must be is
+	   one. */
+	WORKLOAD_MISMATCH = 1,
+	WORKLOAD_ERROR, /* a call failed that must not fail */
 };
 
 struct workload_failure {
@@ -95,7 +97,7 @@ struct workload_failure {
 	enum workload_failure_kind kind;
 	unsigned worker;
 	uint64_t op_index; /* counted from 0 in each worker */
-	int error;	   /* positive errno of WORKLOAD_ERROR; ENOTCONN: the daemon died */
+	int error;	   /* positive errno if a call failed, else 0; ENOTCONN: the daemon died */
 	char operation[256];
 	char path[WORKLOAD_PATH_MAX]; /* relative to the root of the workload */
 	char detail[512];	      /* what was expected and what was found, in words */

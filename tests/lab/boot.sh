@@ -4,8 +4,8 @@
 # boot.sh -k BZIMAGE -i INITRAMFS -j JOB -o RESULTS [options]
 #
 # Boots BZIMAGE in QEMU (two processors, two NUMA nodes), runs the shell script
-# JOB in the guest, and leaves in RESULTS: console.log, boot.json and all files
-# that the job left in /out.  boot.json's outcome is "done" (see its exit),
+# JOB in the guest, and leaves in RESULTS: console.log, boot.json and out/, all
+# files that the job left in /out.  boot.json's outcome is "done" (see its exit),
 # "hang" or "panic": each of them is a result, and boot.sh then exits 0.
 # It exits 2 when the lab itself failed.
 #
@@ -108,7 +108,7 @@ choose_accel() {
 
 # Prints what became of the guest.
 judge() {
-	if [[ -e $results/exit ]]; then
+	if [[ -e $results/out/exit ]]; then
 		echo "done"
 	elif grep -q 'Kernel panic' "$results/console.log"; then
 		echo panic
@@ -120,7 +120,7 @@ judge() {
 report() {
 	local outcome=$1 accel=$2 wall=$3 code=null boot
 
-	[[ -e $results/exit ]] && code=$(<"$results/exit")
+	[[ -e $results/out/exit ]] && code=$(<"$results/out/exit")
 	boot=$(sed -n 's/^lab: start \([0-9.]*\).*/\1/p' "$results/console.log" | head -1)
 	jq -n --arg outcome "$outcome" --argjson exit "$code" --arg accel "$accel" \
 		--argjson boot_s "${boot:-null}" --argjson wall_s "$wall" \
@@ -137,7 +137,7 @@ main() {
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	rm -rf "$results"
-	mkdir -p "$results"
+	mkdir -p "$results/out"
 	pack_job >"$work/initrd"
 	disk=$work/disk.img
 	truncate -s "${size}M" "$disk"
@@ -155,7 +155,7 @@ main() {
 		lab_die "QEMU did not start a guest (exit $rc)"
 	fi
 	# A guest that died while it wrote leaves half an archive: take what is there.
-	tar -C "$results" -xf "$work/results.img" --no-same-owner 2>/dev/null || true
+	tar -C "$results/out" -xf "$work/results.img" --no-same-owner 2>/dev/null || true
 	report "$(judge)" "$accel" $((SECONDS - started))
 }
 

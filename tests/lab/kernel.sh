@@ -65,12 +65,14 @@ unpack_source() {
 	mv "$new" "$tree"
 }
 
-# A build that was killed leaves its patch in the tree.
+# A build that was killed leaves its patch in the tree, or just not yet.
 restore_source() {
 	local tree=$1
 
 	[[ -e $tree/$APPLIED ]] || return 0
-	if ! patch -s -R -p1 -d "$tree" -i "$APPLIED"; then
+	if patch -f -s -R -p1 --dry-run -d "$tree" -i "$APPLIED" >/dev/null; then
+		patch -f -s -R -p1 -d "$tree" -i "$APPLIED"
+	elif ! patch -f -s -p1 --dry-run -d "$tree" -i "$APPLIED" >/dev/null; then
 		lab_say "the source tree cannot be restored: starting from nothing"
 		rm -rf "$tree"
 		unpack_source "$tree"
@@ -102,7 +104,7 @@ configure_source() {
 
 	stamp=$(lab_hash <"$LAB_DIR/config.fragment")
 	[[ -e $tree/.lab-configured-$stamp ]] && return
-	make -s -C "$tree" tinyconfig
+	make -s -C "$tree" tinyconfig >/dev/null
 	(cd "$tree" && scripts/kconfig/merge_config.sh -m .config "$LAB_DIR/config.fragment") >/dev/null
 	make -s -C "$tree" olddefconfig
 	check_config "$tree/.config" || lab_die "config.fragment does not fit this source"
@@ -120,9 +122,9 @@ build_kernel() {
 	rm -rf "$out.new"
 	mkdir -p "$out.new"
 	if [[ -n $change ]]; then
-		patch -s -p1 --dry-run -d "$tree" -i "$change" >&2 || lab_die "$change does not apply"
+		patch -f -s -p1 --dry-run -d "$tree" -i "$change" >&2 || lab_die "$change does not apply"
 		cp "$change" "$tree/$APPLIED"
-		patch -s -p1 -d "$tree" -i "$change"
+		patch -f -s -p1 -d "$tree" -i "$change"
 	fi
 	lab_say "building $name"
 	make -s -C "$tree" -j"${CHURNFS_LAB_JOBS:-$(nproc)}" LOCALVERSION="-lab-$name" bzImage \

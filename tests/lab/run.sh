@@ -87,30 +87,12 @@ record() {
 	local folder=$1 run=$2 seed=$3 report=/dev/null
 
 	# A guest that died may leave half a report.
-	jq -e .verdict "$folder/report.json" >/dev/null 2>&1 && report=$folder/report.json
+	jq -e .verdict "$folder/out/report.json" >/dev/null 2>&1 && report=$folder/out/report.json
 	jq -cn --argjson run "$run" --argjson seed "$seed" \
 		--arg kernel "$4" --arg role "$5" --arg verdicts "$7" --arg wheres "$8" \
 		--arg kinds "$9" --argjson within "${10}" --argjson need "${11}" \
-		--slurpfile boot "$folder/boot.json" --slurpfile reports "$report" '
-		def among($list): . as $word | $list == "-" or ($list | split(",") | any(. == $word));
-		$boot[0] as $boot | ($reports[0] // {}) as $report | ($report.finding // {}) as $finding |
-		(["PASS", "CORRUPT", "ERROR", "INCONCLUSIVE", "KERNEL-FAULT"]) as $names |
-		{ kernel: $kernel, role: $role, run: $run, seed: $seed, need: $need,
-		  verdict: ($report.verdict //
-			if $boot.outcome == "panic" then "KERNEL-FAULT"
-			elif $boot.outcome == "hang" then "HANG"
-			else $names[$boot.exit] // "ERROR" end),
-		  where: $finding.where, kind: $finding.kind,
-		  time_to_detect_s: $finding.time_to_detect_s,
-		  pages_moved: $report.migration.pages_moved,
-		  lookups: $report.neighbour.lookups,
-		  fault: $boot.fault, outcome: $boot.outcome, accel: $boot.accel,
-		  boot_s: $boot.boot_s, wall_s: $boot.wall_s } |
-		.expected = ((.verdict | among($verdicts))
-			and ($report.finding == null or
-				((.where | among($wheres)) and (.kind | among($kinds))
-				 and (.time_to_detect_s // 0) <= $within))
-			and ($role == "mutant" or .fault == null))' >>"$results/runs.jsonl"
+		--slurpfile boot "$folder/boot.json" --slurpfile reports "$report" \
+		-f "$LAB_DIR/record.jq" >>"$results/runs.jsonl"
 }
 
 # run_row ROW...: all runs of one kernel.
@@ -135,29 +117,9 @@ run_row() {
 
 # Prints TAP, the table and the score; fails when a row was not as expected.
 summarise() {
-	jq -rs '
-		def median: sort | if length == 0 then "-" else .[(length - 1) / 2 | floor] end;
-		def numbers_of(f): [.[] | f | numbers];
-		[group_by(.kernel)[] | {
-			name: .[0].kernel, role: .[0].role, order: .[0].order, runs: length,
-			good: (map(select(.expected)) | length),
-			said: (group_by(.verdict) | map("\(length) \(.[0].verdict)") | join(", ")),
-			detect: (numbers_of(.time_to_detect_s) | median),
-			moved: (numbers_of(.pages_moved) | median),
-			ok: (.[0].need as $need | (map(select(.expected)) | length) * 100 >= $need * length)
-		}] as $rows |
-		($rows | map(select(.role == "mutant"))) as $mutants |
-		"1..\($rows | length)",
-		($rows | to_entries[] | .value as $row |
-			"\(if $row.ok then "ok" else "not ok" end) \(.key + 1) - \($row.name): " +
-			"\($row.good) of \($row.runs) runs as expected (\($row.said))"),
-		"# kernel\trole\truns\tas expected\tverdicts\tmedian s to detect\tmedian pages moved",
-		($rows[] | "# \(.name)\t\(.role)\t\(.runs)\t\(.good)\t\(.said)\t\(.detect)\t\(.moved)"),
-		(if ($mutants | length) > 0 then
-			"# mutation score: \($mutants | map(select(.ok)) | length) of \($mutants | length)"
-		 else empty end)' "$results/runs.jsonl" >"$results/summary"
-	grep -v '^# kernel\|^# .*\t' "$results/summary" || true
-	grep '^# .*	' "$results/summary" | column -t -s '	'
+	jq -rs -f "$LAB_DIR/summary.jq" "$results/runs.jsonl" >"$results/summary"
+	awk -F '\t' 'NF == 1' "$results/summary"
+	awk -F '\t' 'NF > 1' "$results/summary" | column -t -s $'\t'
 	! grep -q '^not ok' "$results/summary"
 }
 

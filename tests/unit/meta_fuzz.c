@@ -29,13 +29,14 @@
 #define INODES 60u
 #define ROUNDS 150u
 
-static int file_fill(struct volume *vol, struct txn *txn, uint64_t ino, struct inode_info *inode)
+static int file_fill(struct volume *vol, struct txn *txn, uint64_t ino, struct inode_info *inode,
+		     uint32_t first)
 {
 	int rc = 0;
 
 	/* Two levels: more single runs than the root holds. */
 	for (uint32_t i = 0; rc == 0 && i < 20; i++) {
-		struct extent_run run = {.logical = 3 * i};
+		struct extent_run run = {.logical = first + 3 * i};
 
 		rc = block_alloc(vol, txn, 0, 1, &run.block, &run.length);
 		if (rc == 0)
@@ -86,7 +87,7 @@ static uint8_t *image_make(void)
 		else if (i % 4 == 1)
 			IN_TXN(vol, rc, link_fill(vol, &txn, ino, &inode));
 		else
-			IN_TXN(vol, rc, file_fill(vol, &txn, ino, &inode));
+			IN_TXN(vol, rc, file_fill(vol, &txn, ino, &inode, 0));
 		ck_assert_int_eq(rc, 0);
 	}
 	meta_close(vol);
@@ -174,7 +175,7 @@ static int inode_use(struct volume *vol, struct txn *txn, uint64_t ino)
 	if (S_ISDIR(inode.mode) && rc == 0)
 		rc = dir_add(vol, txn, ino, &inode, "another", 7, ino, DT_DIR);
 	if (S_ISREG(inode.mode) && rc == 0)
-		rc = file_fill(vol, txn, ino, &inode);
+		rc = file_fill(vol, txn, ino, &inode, 1);
 	if (rc == 0)
 		rc = extent_truncate(vol, txn, ino, &inode, (uint32_t)ino % 7, &done);
 	return rc ? rc : inode_write(vol, txn, ino, &inode);

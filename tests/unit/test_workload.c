@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The workload on a healthy filesystem: it runs, replays, stops, resumes and meets its limits. */
-#include <check.h>
 #include <errno.h>
 #include <ftw.h>
 #include <sched.h>
@@ -15,6 +14,7 @@
 #include "soak/model.h"
 #include "soak/pattern.h"
 #include "soak/workload.h"
+#include "unit.h"
 
 #define SIZE 4096u
 
@@ -88,15 +88,17 @@ START_TEST(test_pattern_slices)
 {
 	const struct pattern p = {.key = 7, .write = 0xffffffffff, .file = 0xffffff, .worker = 63};
 	uint8_t whole[128], part[128];
+	bool good = true;
 
 	pattern_fill(&p, 4096, whole, sizeof(whole));
 	for (size_t from = 0; from < 40; from++) {
 		for (size_t len = 0; len <= sizeof(whole) - from; len++) {
 			pattern_fill(&p, 4096 + from, part, len);
-			ck_assert_int_eq(memcmp(part, whole + from, len), 0);
-			ck_assert_uint_eq(pattern_compare(&p, 4096 + from, part, len), len);
+			good &= memcmp(part, whole + from, len) == 0 &&
+				pattern_compare(&p, 4096 + from, part, len) == len;
 		}
 	}
+	ck_assert(good);
 	for (size_t at = 0; at < sizeof(whole); at++) {
 		whole[at] ^= 0x10;
 		ck_assert_uint_eq(pattern_compare(&p, 4096, whole, sizeof(whole)), at);
@@ -135,27 +137,28 @@ START_TEST(test_pattern_identify)
 }
 END_TEST
 
-/* Compares the segments with an array that has the write of every byte. */
-static void content_compare(const struct content *content, const uint32_t *bytes, uint64_t size)
+/*
+ * Whether the segments agree with an array that has the write of every byte. No assertions in here:
+ * Check writes each one to a file.
+ */
+static bool content_agrees(const struct content *content, const uint32_t *bytes, uint64_t size)
 {
 	uint64_t sum = 0, at = 0;
+	bool good = content->size == size && content->count <= content->room;
 
-	ck_assert_uint_eq(content->size, size);
-	for (unsigned i = 0; i < content->count; i++) {
+	for (unsigned i = 0; good && i < content->count; i++) {
 		const struct segment *s = &content->segments[i];
 
-		ck_assert_uint_gt(s->length, 0);
-		ck_assert_uint_ge(s->offset, at);
-		for (; at < s->offset; at++)
-			ck_assert_uint_eq(bytes[at], 0);
-		for (; at < s->offset + s->length; at++)
-			ck_assert_uint_eq(bytes[at], s->write);
+		good = s->length > 0 && s->offset >= at;
+		for (; good && at < s->offset; at++)
+			good = bytes[at] == 0;
+		for (; good && at < s->offset + s->length; at++)
+			good = bytes[at] == s->write;
 		sum += s->length;
 	}
-	for (; at < SIZE; at++)
-		ck_assert_uint_eq(bytes[at], 0);
-	ck_assert_uint_eq(content->bytes, sum);
-	ck_assert_uint_le(content->count, content->room);
+	for (; good && at < SIZE; at++)
+		good = bytes[at] == 0;
+	return good && content->bytes == sum;
 }
 
 START_TEST(test_content)
@@ -184,7 +187,7 @@ START_TEST(test_content)
 			if (to > size)
 				size = to;
 		}
-		content_compare(&content, bytes, size);
+		ck_assert(content_agrees(&content, bytes, size));
 	}
 	content_free(&content);
 }
@@ -393,8 +396,6 @@ int main(void)
 {
 	Suite *suite = suite_create("workload");
 	TCase *tcase = tcase_create("workload");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_set_timeout(tcase, 120);
@@ -410,9 +411,5 @@ int main(void)
 	tcase_add_loop_test(tcase, test_smallest, 0, 4);
 	tcase_add_loop_test(tcase, test_no_space, 0, 4);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(suite);
 }

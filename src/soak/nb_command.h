@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Programs of the distribution: run, with all that they say kept. */
+#ifndef CHURNFS_SOAK_NB_COMMAND_H
+#define CHURNFS_SOAK_NB_COMMAND_H
+
+#include <stddef.h>
+
+/*
+ * Runs ARGV[0] (a name; it is looked for in PATH and where system programs are) to its end. *OUTPUT
+ * gets what it wrote to stdout and stderr, to be freed by the caller; bounded, the beginning is
+ * kept. Returns its exit status, 128 + signal, or a negative errno (-ENOENT: not found).
+ */
+int nb_command_run(char *const argv[], char **output, size_t *length);
+
+#endif

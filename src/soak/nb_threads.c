@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/nb_threads.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "soak/nb_fsck.h"
+#include "soak/nb_private.h"
+#include "util/clock.h"
+
+#define MONITOR_MS 20
+#define ERRORS_PERIOD_NS (200 * NS_PER_MS)
+/* A leg that is about to name the damaged block gets this long before the bare error counts. */
+#define ERRORS_GRACE_NS (1000 * NS_PER_MS)
+
+/* The thread that does all but inodes does these, in this order: bitmaps first, see nb_bitmaps.c.
+ */
+static const struct nb_leg_ops *const other_legs[] = {&nb_bitmaps, &nb_dirs, &nb_xattr, &nb_extents,
+						      &nb_revoke};
+#define OTHER_LEGS (sizeof(other_legs) / sizeof(other_legs[0]))
+
+static int leg_prepare(struct nb_thread *t, const struct nb_leg_ops *ops, char *why, size_t len)
+{
+	void *state = NULL;
+	int rc;
+
+	if (!(t->nb->options.legs & 1u << ops->leg))
+		return 0;
+	rc = ops->prepare(t->nb, &t->count, t->index, &state);
+	if (rc == -EOPNOTSUPP) {
+		t->nb->absent |= 1u << ops->leg;
+		return 0;
+	}
+	if (rc) {
+		snprintf(why, len, "neighbour %s: cannot make the files of its %s: %s",
+			 t->nb->options.profile.text, neighbour_leg_name(ops->leg),
+			 rc == -ENOSPC ? "it is full: use a larger --reserve-head" : strerror(-rc));
+		return rc;
+	}
+	t->leg[t->legs++] = (struct nb_leg){.ops = ops, .state = state};
+	return 0;
+}
+
+int nb_threads_prepare(struct neighbour *nb, char *why, size_t len)
+{
+	unsigned n = nb->options.threads;
+	int rc = 0;
+
+	nb->threads = n + 1;
+	for (unsigned i = 0; i <= n; i++) {
+		struct nb_thread *t = &nb->thread[i];
+
+		t->nb = nb;
+		t->index = i;
+		t->roams = i == n;
+		rng_seed(&t->rng, nb->options.seed, 0x7d + i);
+	}
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = leg_prepare(&nb->thread[i], &nb_inodes, why, len);
+	for (unsigned i = 0; i < OTHER_LEGS && !rc; i++)
+		rc = leg_prepare(&nb->thread[n], other_legs[i], why, len);
+	return rc;
+}
+
+int nb_threads_open(struct neighbour *nb)
+{
+	/* The bitmaps are looked at last, when nobody makes files any more. */
+	for (unsigned i = 0; i < nb->threads; i++)
+		for (unsigned k = nb->thread[i].legs; k-- > 0;) {
+			struct nb_leg *leg = &nb->thread[i].leg[k];
+			int rc = leg->ops->open(leg->state);
+
+			if (rc)
+				return rc;
+		}
+	return 0;
+}
+
+void nb_threads_close(struct neighbour *nb)
+{
+	for (unsigned i = 0; i < nb->threads; i++)
+		for (unsigned k = 0; k < nb->thread[i].legs; k++)
+			nb->thread[i].leg[k].ops->close(nb->thread[i].leg[k].state);
+}
+
+void nb_threads_free(struct neighbour *nb)
+{
+	for (unsigned i = 0; i < nb->threads; i++)
+		for (unsigned k = 0; k < nb->thread[i].legs; k++)
+			nb->thread[i].leg[k].ops->free(nb->thread[i].leg[k].state);
+	nb->threads = 0;
+}
+
+/* Waits while the gate is closed. Returns false when the thread is to end. */
+static bool gate_pass(struct neighbour *nb)
+{
+	if (atomic_load_explicit(&nb->gate, memory_order_relaxed)) {
+		pthread_mutex_lock(&nb->lock);
+		nb->running--;
+		pthread_cond_broadcast(&nb->changed);
+		while (atomic_load(&nb->gate) && !atomic_load(&nb->stop))
+			pthread_cond_wait(&nb->changed, &nb->lock);
+		nb->running++;
+		pthread_mutex_unlock(&nb->lock);
+	}
+	return !atomic_load_explicit(&nb->stop, memory_order_relaxed);
+}
+
+static void gate_leave(struct neighbour *nb)
+{
+	pthread_mutex_lock(&nb->lock);
+	nb->running--;
+	pthread_cond_broadcast(&nb->changed);
+	pthread_mutex_unlock(&nb->lock);
+}
+
+void neighbour_pause(struct neighbour *nb)
+{
+	pthread_mutex_lock(&nb->lock);
+	atomic_store(&nb->gate, true);
+	while (nb->running)
+		pthread_cond_wait(&nb->changed, &nb->lock);
+	pthread_mutex_unlock(&nb->lock);
+}
+
+void neighbour_resume(struct neighbour *nb)
+{
+	pthread_mutex_lock(&nb->lock);
+	atomic_store(&nb->gate, false);
+	pthread_cond_broadcast(&nb->changed);
+	pthread_mutex_unlock(&nb->lock);
+}
+
+/* Failure to pin is no failure: a container may have fewer CPUs than it shows. */
+static void cpu_pin(uint64_t number)
+{
+	cpu_set_t allowed, one;
+	unsigned skip;
+
+	if (sched_getaffinity(getpid(), sizeof(allowed), &allowed) || CPU_COUNT(&allowed) == 0)
+		return;
+	skip = (unsigned)(number % (unsigned)CPU_COUNT(&allowed));
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && skip-- == 0) {
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			sched_setaffinity(0, sizeof(one), &one);
+			return;
+		}
+}
+
+static int round_do(struct nb_thread *t)
+{
+	int rc = 0;
+
+	for (unsigned k = 0; k < t->legs && !rc; k++)
+		rc = t->leg[k].ops->step(t->leg[k].state);
+	return rc;
+}
+
+/* All that changes bitmaps lies between these, when the bitmaps are watched. */
+static int round_roaming(struct nb_thread *t)
+{
+	bool bitmaps = t->legs && t->leg[0].ops == &nb_bitmaps;
+	int rc = bitmaps ? nb_bitmaps_round_begin(t->leg[0].state) : 0;
+
+	/* Each CPU has a buffer LRU of its own. */
+	cpu_pin(rng_next(&t->rng) >> 8);
+	if (!rc)
+		rc = round_do(t);
+	if (!rc && bitmaps)
+		rc = nb_bitmaps_round_end(t->leg[0].state);
+	return rc;
+}
+
+static void *thread_main(void *arg)
+{
+	struct nb_thread *t = arg;
+	int rc = 0;
+
+	cpu_pin(t->index);
+	while (!rc && gate_pass(t->nb))
+		rc = t->roams ? round_roaming(t) : round_do(t);
+	gate_leave(t->nb);
+	return NULL;
+}
+
+static void errors_watch(struct neighbour *nb, uint64_t *since)
+{
+	char text[256];
+	uint64_t now = clock_now_ns();
+	struct statvfs fs;
+	bool bad = nb_errors_read(nb, text, sizeof(text));
+
+	if (!bad && statvfs(nb->options.mount_dir, &fs) == 0 && (fs.f_flag & ST_RDONLY)) {
+		snprintf(text, sizeof(text), "the kernel has turned it read-only after an error");
+		bad = true;
+	}
+	if (!bad)
+		return;
+	if (*since == 0)
+		*since = now;
+	if (now - *since >= ERRORS_GRACE_NS)
+		nb_fail(nb, NEIGHBOUR_LEGS, NEIGHBOUR_FS_ERROR, -EIO, "neighbour %s: %s",
+			nb->options.profile.text, text);
+}
+
+static void *monitor_main(void *arg)
+{
+	const struct timespec pause = {.tv_nsec = MONITOR_MS * 1000000L};
+	struct neighbour *nb = arg;
+	uint64_t errors_since = 0, next = 0;
+
+	while (gate_pass(nb)) {
+		if (nb->trace)
+			trace_poll(nb->trace);
+		if (clock_now_ns() >= next) {
+			errors_watch(nb, &errors_since);
+			next = clock_now_ns() + ERRORS_PERIOD_NS;
+		}
+		nanosleep(&pause, NULL);
+	}
+	gate_leave(nb);
+	return NULL;
+}
+
+static int thread_start(struct neighbour *nb, pthread_t *thread, void *(*main)(void *), void *arg,
+			bool *started)
+{
+	int rc;
+
+	pthread_mutex_lock(&nb->lock);
+	nb->running++;
+	pthread_mutex_unlock(&nb->lock);
+	rc = pthread_create(thread, NULL, main, arg);
+	*started = rc == 0;
+	if (rc)
+		gate_leave(nb);
+	return -rc;
+}
+
+int nb_threads_start(struct neighbour *nb)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < nb->threads && !rc; i++)
+		if (nb->thread[i].legs)
+			rc = thread_start(nb, &nb->thread[i].thread, thread_main, &nb->thread[i],
+					  &nb->thread[i].started);
+	if (!rc)
+		rc = thread_start(nb, &nb->monitor, monitor_main, nb, &nb->monitor_started);
+	return rc;
+}
+
+void nb_threads_stop(struct neighbour *nb)
+{
+	neighbour_request_stop(nb);
+	for (unsigned i = 0; i < nb->threads; i++)
+		if (nb->thread[i].started) {
+			pthread_join(nb->thread[i].thread, NULL);
+			nb->thread[i].started = false;
+		}
+	if (nb->monitor_started)
+		pthread_join(nb->monitor, NULL);
+	nb->monitor_started = false;
+}

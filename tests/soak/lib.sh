@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# For tests that run churnstress: ". tests/soak/lib.sh" after tests/tap.sh.
+# shellcheck shell=bash
+
+need_root
+need_fuse
+need_loop
+
+# Whatever a run makes lies below here, so that leftovers can be told from other people's things.
+export TMPDIR=$tap_tmp/work
+mkdir "$TMPDIR"
+cd "$tap_tmp" || exit 99
+
+settings='/proc/sys/vm/percpu_pagelist_high_fraction /proc/sys/vm/compaction_proactiveness'
+settings_now() {
+	for setting in $settings; do
+		[ -r "$setting" ] && echo "$setting $(cat "$setting")"
+	done
+}
+settings_before=$(settings_now)
+
+# What a run of ours left behind, a line each; nothing when all is clean.
+leftovers() {
+	losetup -a | grep -F "$TMPDIR"
+	grep -F "$TMPDIR" /proc/self/mountinfo
+	pgrep -af "churnfs.*$TMPDIR"
+	pgrep -af "churnstress run.*$tap_tmp"
+	ls -A "$TMPDIR"
+	[ "$(settings_now)" = "$settings_before" ] || settings_now
+}
+
+# Detaching a loop device and ending a process take a moment after their last user went.
+clean() {
+	tries=0
+	while [ -n "$(leftovers)" ] && [ "$tries" -lt 100 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	is "$1: nothing is left behind" "$(leftovers)" ""
+}
+
+# run STATUS-NAME WANTED-STATUS ARG...: a run with its output in out.txt.
+run() {
+	run_name=$1
+	run_want=$2
+	shift 2
+	# The JSON file marks the process as ours.
+	churnstress run --json "$tap_tmp/report.json" "$@" >out.txt 2>&1
+	run_status=$?
+	if [ "$run_status" -eq "$run_want" ]; then
+		tap_result 0 "$run_name: exit $run_want"
+	else
+		tap_result 1 "$run_name: exit $run_status instead of $run_want"
+		diag "$(tail -n 20 out.txt)"
+	fi
+}
+
+# run_background ARG...: sets $run_pid once the daemon has mounted, and $daemon_pid.
+run_background() {
+	churnstress run --json "$tap_tmp/report.json" "$@" >out.txt 2>&1 &
+	run_pid=$!
+	tries=0
+	while ! daemon_pid=$(pgrep -P "$run_pid" -x churnfs) && [ "$tries" -lt 300 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	# Into the run proper: workers have made something.
+	sleep 1
+}
+
+run_wait() {
+	wait "$run_pid"
+	run_status=$?
+}
+
+tap_cleanup() {
+	[ -n "${run_pid:-}" ] && kill -9 "$run_pid" 2>/dev/null
+	cd /
+}

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The verdicts of churnstress run, and that nothing is left behind after any of them.
+set -u
+. "${top_srcdir:-.}/tests/tap.sh" || exit 99
+. "${top_srcdir:-.}/tests/soak/lib.sh" || exit 99
+
+json() {
+	sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" report.json | head -n 1
+}
+
+run "clean run" 0 --duration 4s --size 32M --seed 1
+clean "clean run"
+is "JSON: schema" "$(json schema)" 1
+is "JSON: verdict" "$(json verdict)" PASS
+is "JSON: exit" "$(json exit)" 0
+is "JSON: seed" "$(json seed)" 1
+ok "JSON: pages moved" test "$(json pages_moved)" -ge 1000
+is "JSON: with buffers, all of them" "$(json pages_moved_with_buffers)" "$(json pages_moved)"
+ok "JSON: blocks verified" test "$(json blocks)" -ge 10000
+is "JSON: mismatches" "$(json mismatches)" 0
+is "JSON: the 2019 race is not in reach" "$(json race_2019)" false
+like "the minimum is printed" "$(cat out.txt)" 'own pages moved .* at least [0-9,]+ needed'
+like "the last line is the verdict" "$(tail -n 1 out.txt)" '^PASS: '
+
+run "2 KiB blocks, pread" 0 --duration 3s --size 32M --block-size 2048 --backend pread
+run "4 KiB blocks, mmap" 0 --duration 3s --size 32M --block-size 4096 --backend mmap
+clean "other block sizes and back ends"
+
+run "without migration" 3 --duration 2s --size 32M --migrate none
+like "without migration: the reason" "$(tail -n 1 out.txt)" \
+	'^INCONCLUSIVE: clean, but only 0 of the device.s own pages moved'
+clean "without migration"
+
+run_background --duration 60s --size 32M
+kill -9 "$daemon_pid"
+run_wait
+is "daemon killed: exit 2" "$run_status" 2
+like "daemon killed: the reason" "$(tail -n 1 out.txt)" '^ERROR: the daemon was killed by signal 9'
+clean "daemon killed"
+
+for signal in INT TERM; do
+	run_background --duration 60s --size 32M
+	kill -"$signal" "$run_pid"
+	run_wait
+	is "SIG$signal: exit 3" "$run_status" 3
+	like "SIG$signal: the reason" "$(tail -n 1 out.txt)" '^INCONCLUSIVE: interrupted after'
+	clean "SIG$signal"
+done
+
+run_background --duration 60s --size 32M
+kill -9 "$run_pid"
+run_wait
+clean "churnstress killed with -9"
+
+tap_done
