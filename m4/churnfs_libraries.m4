@@ -43,7 +43,7 @@ CHURNFS_OPTIONAL([LIBNUMA], [numa], [numa], [libnuma-dev],
 	[migration between NUMA nodes])
 CHURNFS_OPTIONAL([LIBTRACEFS], [libtracefs], [libtracefs], [libtracefs-dev libtraceevent-dev],
 	[tracepoints that count buffer lookups])
-CHURNFS_OPTIONAL([LIBEXT2FS], [ext2fs], [ext2fs], [libext2fs-dev],
+CHURNFS_OPTIONAL([LIBEXT2FS], [ext2fs com_err], [ext2fs], [libext2fs-dev],
 	[locating the raw inodes of an ext neighbour])
 CHURNFS_OPTIONAL([CHECK], [check], [check], [check],
 	[unit tests])

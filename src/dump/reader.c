@@ -10,7 +10,7 @@
 
 /* A write of the daemon is over long before. */
 #define READ_TRIES 4
-#define RETRY_NS 2000000L
+#define RETRY_NS 1000000L
 
 int reader_open(struct reader *reader, const char *path)
 {
@@ -48,6 +48,7 @@ int reader_block_sealed(struct reader *reader, uint64_t block, void *image)
 {
 	const struct timespec pause = {.tv_nsec = RETRY_NS};
 	uint32_t size = reader->super.block_size;
+	uint8_t last[CFS_BLOCK_SIZE_MAX];
 	int rc;
 
 	if (block >= reader->super.total_blocks)
@@ -56,8 +57,10 @@ int reader_block_sealed(struct reader *reader, uint64_t block, void *image)
 		rc = blkdev_read(reader->dev, image, size, block * size);
 		if (!rc)
 			rc = tag_verify(image, size, reader->super.uuid, reader->uuid_seed, block);
-		if ((rc != -EBADMSG && rc != -EUCLEAN) || tries == READ_TRIES)
+		if ((rc != -EBADMSG && rc != -EUCLEAN) || tries == READ_TRIES ||
+		    (tries > 1 && memcmp(image, last, size) == 0))
 			return rc;
+		memcpy(last, image, size);
 		nanosleep(&pause, NULL);
 	}
 }

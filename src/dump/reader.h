@@ -27,7 +27,7 @@ void reader_close(struct reader *reader);
 
 /*
  * Reads BLOCK as it lies on the device into IMAGE (block size bytes). A block that does not verify
- * is read again a few times: the daemon may have been writing it. Returns 0, -EBADMSG, -EUCLEAN
+ * is read again while it changes: the daemon may be writing it. Returns 0, -EBADMSG, -EUCLEAN
  * (see tag_verify()), or the device's error; IMAGE is filled in the first three cases.
  */
 int reader_block_sealed(struct reader *reader, uint64_t block, void *image);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fs/core.h"
+#include "meta/data.h"
 #include "meta/extent.h"
 
 int fs_open(struct fs *fs, uint64_t ino, int flags)
@@ -51,7 +52,7 @@ static int run_read(struct fs *fs, struct txn *txn, uint64_t ino, const struct i
 	if (*len > avail)
 		*len = (size_t)avail;
 	if (run.block)
-		return blkdev_read(fs->vol->dev, buf, *len, run.block * bs + pos % bs);
+		return data_read(fs->vol, buf, *len, run.block * bs + pos % bs);
 	memset(buf, 0, *len);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "fs/core.h"
 #include "meta/alloc.h"
+#include "meta/data.h"
 #include "meta/extent.h"
 #include "meta/inode.h"
 
@@ -84,6 +85,7 @@ int file_zero_tail(struct fs *fs, struct inode *inode, const struct inode_info *
 	uint32_t bs = fs->vol->super.block_size;
 	uint64_t used = info->size % bs, len = bs - used;
 	struct extent_run run;
+	struct blkdev_io io;
 	struct txn txn;
 	int rc;
 
@@ -96,7 +98,8 @@ int file_zero_tail(struct fs *fs, struct inode *inode, const struct inode_info *
 	txn_abort(&txn);
 	if (rc || run.block == 0)
 		return rc;
-	return blkdev_write(fs->vol->dev, zeros, (size_t)len, run.block * bs + used);
+	io = (struct blkdev_io){zeros, (size_t)len, run.block * bs + used};
+	return data_write(fs->vol, &io, 1);
 }
 
 int file_resize(struct fs *fs, struct inode *inode, uint64_t size)

@@ -8,6 +8,7 @@
 
 #include "fs/core.h"
 #include "meta/alloc.h"
+#include "meta/data.h"
 #include "meta/extent.h"
 #include "meta/inode.h"
 
@@ -51,7 +52,7 @@ static int blocks_fill(struct write_op *op, uint64_t block, uint32_t count, uint
 	io[n++] = (struct blkdev_io){op->buf + op->done, len, start + head};
 	if (tail)
 		io[n++] = (struct blkdev_io){zeros, tail, start + head + len};
-	return blkdev_write_batch(op->fs->vol->dev, io, n);
+	return data_write(op->fs->vol, io, n);
 }
 
 /* Where new blocks had best lie: behind those before them in the file, else near the inode. */
@@ -124,7 +125,8 @@ static int mapped_write(struct write_op *op, const struct extent_run *run)
 	uint32_t bs = op->fs->vol->super.block_size, head = (uint32_t)(write_pos(op) % bs);
 	uint64_t room = (uint64_t)run->length * bs - head;
 	size_t left = op->len - op->done, len = left < room ? left : (size_t)room;
-	int rc = blkdev_write(op->fs->vol->dev, op->buf + op->done, len, run->block * bs + head);
+	struct blkdev_io io = {op->buf + op->done, len, run->block * bs + head};
+	int rc = data_write(op->fs->vol, &io, 1);
 
 	if (rc)
 		return rc;

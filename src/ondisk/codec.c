@@ -74,8 +74,7 @@ static int super_geometry_check(const struct super_info *info, const char **why)
 		return bad(why, "inodes_per_group");
 	group_end = info->first_block + layout_group_blocks(info, 0);
 	if (info->journal_blocks &&
-	    (info->journal_start < layout_group_data(info, 0) ||
-	     info->journal_start > group_end ||
+	    (info->journal_start < layout_group_data(info, 0) || info->journal_start > group_end ||
 	     info->journal_blocks > group_end - info->journal_start))
 		return bad(why, "journal_start");
 	return 0;

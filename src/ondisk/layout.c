@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Fixed blocks at a group's start before the inode table: superblock or its place, header, bitmaps. */
+/* Fixed blocks at a group's start before the inode table: superblock or its place, header, bitmaps.
+ */
 #define GROUP_FIXED_BLOCKS 4u
 #define GROUP_MIN_DATA_BLOCKS 64u
 #define JOURNAL_MIN_BLOCKS 64u
@@ -239,7 +240,8 @@ int layout_plan(const struct layout_request *request, struct super_info *super, 
 	super->state = CFS_STATE_CLEAN;
 	super->root_inode = CFS_ROOT_INODE;
 
-	/* The locator's block is taken from the end; a last group with no room for data is left out. */
+	/* The locator's block is taken from the end; a last group with no room for data is left
+	 * out. */
 	blocks = super->total_blocks - super->first_block - 1;
 	left = (blocks + super->blocks_per_group - 1) / super->blocks_per_group;
 	if (left > UINT32_MAX / (INODE_TABLE_MIN_BLOCKS * layout_inodes_per_block(super))) {

@@ -7,6 +7,12 @@
 /* Of holes longer than two of these only the ends and a part between them are read. */
 #define HOLE_PROBE (16u * 1024)
 
+/* How far behind a difference to look for data that can be told; a sector at least. */
+#define SEARCH 1024u
+
+/* So few differing bits in 16 bytes are no other data. */
+#define FLIPPED_MAX 8u
+
 static bool all_zero(const uint8_t *p, size_t len)
 {
 	return !len || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
@@ -21,108 +27,134 @@ static unsigned bits_differing(const uint8_t *a, const uint8_t *b, size_t len)
 	return count;
 }
 
-/* Says in words what UNIT, found where write EXPECTED (NULL: a hole) belongs, looks like. */
-static void unit_describe(const struct pattern *expected, const struct pattern *key,
-			  uint64_t offset, const uint8_t *unit, char *text, size_t size)
-{
-	struct pattern found = *key;
-	uint8_t good[PATTERN_UNIT] = {0};
-	uint64_t origin;
-	unsigned bits;
+/* What worker->buffer was read as, and where it first differs from the model. */
+struct difference {
+	const struct node *node;
+	const char *path;
+	uint64_t start; /* offset in the file of the buffer */
+	size_t length;	/* of the buffer */
+	size_t at;	/* first byte that differs, in the buffer */
+	size_t end;	/* end of the segment or hole that it lies in, in the buffer */
+};
 
-	if (all_zero(unit, PATTERN_UNIT)) {
-		snprintf(text, size, "zeros");
-		return;
-	}
-	if (expected)
-		pattern_fill(expected, offset, good, PATTERN_UNIT);
-	bits = bits_differing(good, unit, PATTERN_UNIT);
-	if (bits <= 16)
-		snprintf(text, size, "the expected data with %u bits flipped", bits);
-	else if (pattern_identify(&found, &origin, unit))
+/* The write that the model has at OFFSET; 0: a hole. */
+static uint64_t write_at(const struct content *content, uint64_t offset)
+{
+	unsigned i = content_find(content, offset);
+
+	if (i < content->count && content->segments[i].offset <= offset)
+		return content->segments[i].write;
+	return 0;
+}
+
+/* Whether some unit near the difference is what another write, or one elsewhere, has left. */
+static bool origin_find(struct worker *worker, const struct difference *diff, char *text,
+			size_t size)
+{
+	struct pattern found = worker->pattern;
+	size_t last = diff->at + SEARCH < diff->length ? diff->at + SEARCH : diff->length;
+	uint64_t unit = (diff->start + diff->at) / PATTERN_UNIT * PATTERN_UNIT, origin;
+
+	if (unit < diff->start)
+		unit += PATTERN_UNIT;
+	for (; unit + PATTERN_UNIT <= diff->start + last; unit += PATTERN_UNIT) {
+		if (!pattern_identify(&found, &origin, worker->buffer + (unit - diff->start)))
+			continue;
+		if (found.write == write_at(&diff->node->content, unit) && origin == unit &&
+		    found.worker == worker->pattern.worker)
+			continue;
 		snprintf(text, size, "data of write %llu (worker %u, file %u, offset %llu)",
 			 (unsigned long long)found.write, found.worker, found.file,
 			 (unsigned long long)origin);
-	else
-		snprintf(text, size, "unknown data, %02x %02x %02x %02x %02x %02x %02x %02x ...",
-			 unit[0], unit[1], unit[2], unit[3], unit[4], unit[5], unit[6], unit[7]);
+		return true;
+	}
+	return false;
 }
 
-/*
- * Reports that worker->buffer, read from START on, LEN bytes, differs at byte AT from EXPECTED.
- * [from, to) of it is what EXPECTED covers: a unit that lies whole in there tells the most.
- */
-static int data_mismatch(struct worker *worker, const struct node *node, const char *path,
-			 const struct pattern *expected, uint64_t start, size_t from, size_t to,
-			 size_t at)
+/* Says in words what is there instead of EXPECTED (NULL: of a hole's zeros). */
+static void found_describe(struct worker *worker, const struct difference *diff,
+			   const struct pattern *expected, char *text, size_t size)
 {
-	uint64_t unit = (start + at) / PATTERN_UNIT * PATTERN_UNIT;
-	char found[160] = "other data (too little to tell which)", wanted[80] = "a hole's zeros";
+	const uint8_t *found = worker->buffer + diff->at;
+	size_t length = diff->end - diff->at < PATTERN_UNIT ? diff->end - diff->at : PATTERN_UNIT;
+	uint8_t good[PATTERN_UNIT] = {0};
+	unsigned flipped;
+	size_t n = 0;
 
-	if (unit < start + from)
-		unit += PATTERN_UNIT;
-	if (unit + PATTERN_UNIT <= start + to)
-		unit_describe(expected, &worker->pattern, unit, worker->buffer + (unit - start),
-			      found, sizeof(found));
+	if (expected)
+		pattern_fill(expected, diff->start + diff->at, good, length);
+	flipped = bits_differing(good, found, length);
+	if (flipped <= FLIPPED_MAX && length > FLIPPED_MAX) {
+		snprintf(text, size, "the same with %u bits flipped", flipped);
+		return;
+	}
+	if (origin_find(worker, diff, text, size))
+		return;
+	if (all_zero(found, length)) {
+		snprintf(text, size, "zeros");
+		return;
+	}
+	n = (size_t)snprintf(text, size, "unknown bytes");
+	for (size_t i = 0; i < length && n + 4 < size; i++)
+		n += (size_t)snprintf(text + n, size - n, " %02x", found[i]);
+}
+
+static int data_mismatch(struct worker *worker, const struct difference *diff,
+			 const struct pattern *expected)
+{
+	char found[160], wanted[80] = "zeros of a hole";
+
+	found_describe(worker, diff, expected, found, sizeof(found));
 	if (expected)
 		snprintf(wanted, sizeof(wanted), "data of write %llu (file %u)",
 			 (unsigned long long)expected->write, expected->file);
-	return worker_mismatch(worker, path, "byte %llu of %llu: expected %s, found %s",
-			       (unsigned long long)(start + at),
-			       (unsigned long long)node->content.size, wanted, found);
+	return worker_mismatch(worker, diff->path, "byte %llu of %llu: expected %s, found %s",
+			       (unsigned long long)(diff->start + diff->at),
+			       (unsigned long long)diff->node->content.size, wanted, found);
 }
 
-/* Compares [from, to) of worker->buffer, which was read from START on, with a hole. */
-static int hole_compare(struct worker *worker, const struct node *node, const char *path,
-			uint64_t start, size_t from, size_t to)
+/* Compares [from, diff->end) of the buffer with a hole. */
+static int hole_compare(struct worker *worker, struct difference *diff, size_t from)
 {
-	size_t at = from;
-
-	if (all_zero(worker->buffer + from, to - from))
+	if (all_zero(worker->buffer + from, diff->end - from))
 		return 0;
-	while (!worker->buffer[at])
-		at++;
-	return data_mismatch(worker, node, path, NULL, start, from, to, at);
+	for (diff->at = from; !worker->buffer[diff->at];)
+		diff->at++;
+	return data_mismatch(worker, diff, NULL);
 }
 
-static int segment_compare(struct worker *worker, const struct node *node, const char *path,
-			   const struct segment *segment, uint64_t start, size_t from, size_t to)
+static int segment_compare(struct worker *worker, struct difference *diff, size_t from,
+			   const struct segment *segment)
 {
 	struct pattern expected = worker->pattern;
-	size_t at;
 
 	expected.write = segment->write;
-	expected.file = node->number;
-	at = pattern_compare(&expected, start + from, worker->buffer + from, to - from);
-	if (at == to - from)
-		return 0;
-	return data_mismatch(worker, node, path, &expected, start, from, to, from + at);
+	expected.file = diff->node->number;
+	diff->at = from + pattern_compare(&expected, diff->start + from, worker->buffer + from,
+					  diff->end - from);
+	return diff->at == diff->end ? 0 : data_mismatch(worker, diff, &expected);
 }
 
 static int buffer_compare(struct worker *worker, const struct node *node, const char *path,
-			  uint64_t start, size_t len)
+			  uint64_t start, size_t length)
 {
+	struct difference diff = {.node = node, .path = path, .start = start, .length = length};
 	const struct content *content = &node->content;
 	unsigned i = content_find(content, start);
-	size_t at = 0;
 	int rc = 0;
 
-	while (!rc && at < len) {
+	for (size_t at = 0; !rc && at < length; at = diff.end) {
 		const struct segment *s = i < content->count ? &content->segments[i] : NULL;
-		uint64_t end = start + len;
+		bool data = s && s->offset <= start + at;
+		uint64_t end = start + length;
 
-		if (s && s->offset <= start + at) {
-			if (s->offset + s->length < end)
-				end = s->offset + s->length;
-			rc = segment_compare(worker, node, path, s, start, at,
-					     (size_t)(end - start));
-			i++;
-		} else {
-			if (s && s->offset < end)
-				end = s->offset;
-			rc = hole_compare(worker, node, path, start, at, (size_t)(end - start));
-		}
-		at = (size_t)(end - start);
+		if (data && s->offset + s->length < end)
+			end = s->offset + s->length;
+		if (!data && s && s->offset < end)
+			end = s->offset;
+		diff.end = (size_t)(end - start);
+		rc = data ? segment_compare(worker, &diff, at, s) : hole_compare(worker, &diff, at);
+		i += data;
 	}
 	return rc;
 }

@@ -166,7 +166,9 @@ static int check_entry(struct worker *worker, struct node *dir, const struct dir
 
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return 0;
-	snprintf(full, sizeof(full), "%s/%s", path, entry->d_name);
+	if (dir == model->root)
+		path = "";
+	snprintf(full, sizeof(full), "%s%s%s", path, *path ? "/" : "", entry->d_name);
 	if (number == MODEL_NONE || model->names[number].parent != dir)
 		return worker_mismatch(worker, full,
 				       "readdir: expected no such name, found inode %llu",

@@ -63,6 +63,25 @@ void devpages_close(struct devpages *dp)
 		close(dp->kpageflags);
 }
 
+int devpages_each_run(const uint32_t *pages, size_t count,
+		      int (*fn)(void *arg, size_t first, size_t length, size_t position),
+		      void *arg)
+{
+	size_t end;
+
+	for (size_t at = 0; at < count; at = end) {
+		int rc;
+
+		end = at + 1;
+		while (end < count && pages[end] == pages[end - 1] + 1)
+			end++;
+		rc = fn(arg, pages[at], end - at, at);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
 int devpages_locate_memory(const struct devpages *dp, const void *addr, size_t pages,
 			   uint64_t *pfn)
 {

@@ -32,6 +32,14 @@ int devpages_open(struct devpages *dp, const char *device, uint64_t bytes);
 void devpages_close(struct devpages *dp);
 
 /*
+ * Calls FN for each run of consecutive numbers in the sorted PAGES[0..count), with the position of
+ * its first in PAGES. Ends at the first non-zero result, and returns it.
+ */
+int devpages_each_run(const uint32_t *pages, size_t count,
+		      int (*fn)(void *arg, size_t first, size_t length, size_t position),
+		      void *arg);
+
+/*
  * Page frame number of each page of [first, first + count), DEVPAGE_ABSENT where it is not in our
  * page tables. Touches nothing: a page that was migrated shows its new place, one that was
  * reclaimed is absent. Returns 0 or a negative errno.

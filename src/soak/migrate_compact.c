@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * compact_memory with scattering, as a staircase (see filler.h). A climb begins with the device's
- * pages put low: evicted and read back. Each cycle then releases one step of the filler above
- * them, writes compact_memory, and counts the pages that are mapped before and after at different
- * places. Nothing touches the mapping in between, so a page that was reclaimed is not counted.
+ * compact_memory with scattering, as a staircase (see filler.h). A climb begins with a choice of
+ * the device's pages put low: evicted and read back. Each cycle then releases one step of the
+ * filler above them, writes compact_memory, and counts the pages that are mapped before and after
+ * at different places. Nothing touches the mapping in between, so a page that was reclaimed is not
+ * counted. Climbs take turns: a window of the whole device, then the pages whose metadata was
+ * written last, which are moved while they are being changed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,7 @@
 #include "soak/migrate.h"
 #include "soak/sandbox.h"
 #include "soak/verifier.h"
-#include "util/log.h"
+#include "util/clock.h"
 
 #define COMPACT_PATH "/proc/sys/vm/compact_memory"
 #define PCP_PATH "/proc/sys/vm/percpu_pagelist_high_fraction"
@@ -34,14 +36,20 @@
 /* Pages of others that one compaction may move. */
 #define NOISE_PAGES 1024u
 #define POOR_STEPS_MAX 4u
+/* A page is hot if a metadata block in it was written so recently. */
+#define HOT_AGE_NS (5 * NS_PER_SEC)
+#define HOT_PAGES_MIN 64u
 
 struct compact_state {
 	const struct migrate_target *target;
 	struct devpages dp;
 	struct filler *filler;
 	int compact_fd;
-	size_t first, count;	 /* present window of the device, in pages */
-	size_t window;		 /* pages of a full window */
+	uint32_t *pages;	 /* of the present climb, sorted */
+	size_t count;
+	size_t window;		 /* pages that a climb takes at most */
+	size_t next;		 /* first page of the next window of the whole device */
+	bool hot;		 /* the present climb takes the hot pages */
 	uint64_t *before, *after, *scratch;
 	uint8_t *flags;
 	void *buf;		 /* PIECE_PAGES for each reader */
@@ -79,6 +87,7 @@ static void compact_stop(void *arg)
 	devpages_close(&s->dp);
 	if (s->compact_fd >= 0)
 		close(s->compact_fd);
+	free(s->pages);
 	free(s->before);
 	free(s->after);
 	free(s->scratch);
@@ -101,12 +110,13 @@ static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
 	s->window = filler_pages(s->filler) / FILLER_RATIO;
 	if (s->window > s->dp.pages)
 		s->window = s->dp.pages;
+	s->pages = calloc(s->window, sizeof(*s->pages));
 	s->before = calloc(s->window, sizeof(*s->before));
 	s->after = calloc(s->window, sizeof(*s->after));
 	s->scratch = calloc(s->window, sizeof(*s->scratch));
 	s->flags = calloc(s->window, 1);
 	s->buf = malloc((size_t)READERS * PIECE_PAGES * DEVPAGE_SIZE);
-	if (!s->window || !s->before || !s->after || !s->scratch || !s->flags || !s->buf)
+	if (!s->window || !s->pages || !s->before || !s->after || !s->scratch || !s->flags || !s->buf)
 		return -ENOMEM;
 	return 0;
 }
@@ -139,25 +149,34 @@ static int compact_start(const struct migrate_target *target, void **out)
 
 struct reader {
 	struct compact_state *s;
-	size_t first, end;
+	size_t begin, end; /* in s->pages */
 	void *buf;
 };
+
+static int run_put_low(void *arg, size_t first, size_t length, size_t position)
+{
+	struct reader *reader = arg;
+
+	(void)position;
+	for (size_t done = 0; done < length; done += PIECE_PAGES) {
+		size_t n = length - done < PIECE_PAGES ? length - done : PIECE_PAGES;
+
+		devpages_evict(&reader->s->dp, first + done, n);
+		devpages_read_back(&reader->s->dp, first + done, n, reader->buf);
+	}
+	return 0;
+}
 
 static void *reader_main(void *arg)
 {
 	struct reader *reader = arg;
-	struct compact_state *s = reader->s;
 
-	for (size_t at = reader->first; at < reader->end; at += PIECE_PAGES) {
-		size_t n = reader->end - at < PIECE_PAGES ? reader->end - at : PIECE_PAGES;
-
-		devpages_evict(&s->dp, at, n);
-		devpages_read_back(&s->dp, at, n, reader->buf);
-	}
+	devpages_each_run(reader->s->pages + reader->begin, reader->end - reader->begin,
+			  run_put_low, reader);
 	return NULL;
 }
 
-static void window_put_low(struct compact_state *s)
+static void pages_put_low(struct compact_state *s)
 {
 	struct reader readers[READERS];
 	pthread_t threads[READERS];
@@ -167,8 +186,8 @@ static void window_put_low(struct compact_state *s)
 	for (unsigned i = 0; i < READERS; i++) {
 		readers[i] = (struct reader){
 			.s = s,
-			.first = s->first + i * share,
-			.end = s->first + (i + 1 == READERS ? s->count : (i + 1) * share),
+			.begin = i * share,
+			.end = i + 1 == READERS ? s->count : (i + 1) * share,
 			.buf = (char *)s->buf + (size_t)i * PIECE_PAGES * DEVPAGE_SIZE,
 		};
 		started[i] = pthread_create(&threads[i], NULL, reader_main, &readers[i]) == 0;
@@ -180,15 +199,83 @@ static void window_put_low(struct compact_state *s)
 			pthread_join(threads[i], NULL);
 }
 
-/* A device too large for the filler is taken a window at a time. */
-static void window_next(struct compact_state *s)
+static int run_populate(void *arg, size_t first, size_t length, size_t position)
 {
-	size_t next = s->first + s->count;
+	struct compact_state *s = arg;
 
-	if (next >= s->dp.pages)
-		next = 0;
-	s->first = next;
-	s->count = s->dp.pages - next < s->window ? s->dp.pages - next : s->window;
+	(void)position;
+	devpages_populate(&s->dp, first, length);
+	return 0;
+}
+
+static void pages_populate(struct compact_state *s)
+{
+	devpages_each_run(s->pages, s->count, run_populate, s);
+}
+
+struct locate {
+	struct compact_state *s;
+	uint64_t *pfn;
+};
+
+static int run_locate(void *arg, size_t first, size_t length, size_t position)
+{
+	struct locate *locate = arg;
+
+	return devpages_locate(&locate->s->dp, first, length, locate->pfn + position);
+}
+
+static int pages_locate(struct compact_state *s, uint64_t *pfn)
+{
+	struct locate locate = {.s = s, .pfn = pfn};
+
+	return devpages_each_run(s->pages, s->count, run_locate, &locate);
+}
+
+/* A device too large for the filler is taken a window at a time. */
+static void choose_window(struct compact_state *s)
+{
+	if (s->next >= s->dp.pages)
+		s->next = 0;
+	s->count = 0;
+	while (s->count < s->window && s->next < s->dp.pages)
+		s->pages[s->count++] = (uint32_t)s->next++;
+}
+
+/* When a metadata block of the page was last written; 0 if it holds none. */
+static uint64_t page_written(const struct compact_state *s, size_t page)
+{
+	struct ledger_geometry geometry;
+	struct ledger_snapshot snap;
+	uint64_t per_page, first, newest = 0;
+
+	ledger_geometry_get(s->target->ledger, &geometry);
+	per_page = DEVPAGE_SIZE / geometry.block_size;
+	first = page * per_page;
+	for (uint64_t i = first; i < first + per_page && i < geometry.blocks; i++)
+		if (ledger_snapshot(s->target->ledger, i, &snap) && snap.generation &&
+		    snap.written_ns > newest)
+			newest = snap.written_ns;
+	return newest;
+}
+
+static void choose_hot(struct compact_state *s)
+{
+	uint64_t since = clock_now_ns() - HOT_AGE_NS;
+
+	s->count = 0;
+	for (size_t page = 0; page < s->dp.pages && s->count < s->window; page++)
+		if (page_written(s, page) > since)
+			s->pages[s->count++] = (uint32_t)page;
+}
+
+static void pages_choose(struct compact_state *s)
+{
+	s->hot = !s->hot;
+	if (s->hot)
+		choose_hot(s);
+	if (!s->hot || s->count < HOT_PAGES_MIN)
+		choose_window(s);
 	s->need = s->count;
 }
 
@@ -206,14 +293,14 @@ static int climb_start(struct compact_state *s)
 
 	if (s->rebuild)
 		filler_release_all(s->filler);
-	window_next(s);
+	pages_choose(s);
 	if (s->target->verifier)
 		verifier_pause(s->target->verifier);
-	window_put_low(s);
+	pages_put_low(s);
 	if (s->target->verifier)
 		verifier_resume(s->target->verifier);
-	devpages_populate(&s->dp, s->first, s->count);
-	rc = devpages_locate(&s->dp, s->first, s->count, s->before);
+	pages_populate(s);
+	rc = pages_locate(s, s->before);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < s->count; i++)
@@ -246,21 +333,6 @@ static size_t system_migrated(void)
 	return 0;
 }
 
-static bool page_has_metadata(const struct compact_state *s, size_t page)
-{
-	struct ledger_geometry geometry;
-	struct ledger_snapshot snap;
-	uint64_t per_page, first;
-
-	ledger_geometry_get(s->target->ledger, &geometry);
-	per_page = DEVPAGE_SIZE / geometry.block_size;
-	first = page * per_page;
-	for (uint64_t i = first; i < first + per_page && i < geometry.blocks; i++)
-		if (ledger_snapshot(s->target->ledger, i, &snap) && snap.generation)
-			return true;
-	return false;
-}
-
 static void moves_count(struct compact_state *s, struct migrate_cycle *cycle)
 {
 	for (size_t i = 0; i < s->count; i++) {
@@ -272,7 +344,7 @@ static void moves_count(struct compact_state *s, struct migrate_cycle *cycle)
 		cycle->moved++;
 		cycle->moved_with_buffers += (s->flags[i] & DEVPAGE_BUFFERS) != 0;
 		cycle->moved_dirty += (s->flags[i] & DEVPAGE_DIRTY) != 0;
-		cycle->moved_metadata += page_has_metadata(s, s->first + i);
+		cycle->moved_metadata += page_written(s, s->pages[i]) != 0;
 	}
 }
 
@@ -308,15 +380,15 @@ static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 	if (rc)
 		return rc;
 	released = filler_release_step(s->filler, s->need, &top);
-	devpages_populate(&s->dp, s->first, s->count);
-	rc = devpages_locate(&s->dp, s->first, s->count, s->before);
+	pages_populate(s);
+	rc = pages_locate(s, s->before);
 	if (rc)
 		return rc;
 	devpages_flags(&s->dp, s->before, s->count, s->scratch, s->flags);
 	migrated = system_migrated();
 	rc = compact_once(s);
 	if (!rc)
-		rc = devpages_locate(&s->dp, s->first, s->count, s->after);
+		rc = pages_locate(s, s->after);
 	if (rc)
 		return rc;
 	migrated = system_migrated() - migrated;

@@ -94,7 +94,7 @@ static int skew_get(struct bitmaps *s, int64_t *blocks, int64_t *inodes)
 	return 0;
 }
 
-int nb_bitmaps_round_begin(void *state)
+static int bitmaps_sweep(void *state)
 {
 	return all_verify(state, "when all was at rest");
 }
@@ -359,6 +359,7 @@ const struct nb_leg_ops nb_bitmaps = {
 	.prepare = bitmaps_prepare,
 	.open = bitmaps_open,
 	.step = bitmaps_step,
+	.sweep = bitmaps_sweep,
 	.close = bitmaps_close,
 	.free = bitmaps_free,
 	.visit = bitmaps_visit,

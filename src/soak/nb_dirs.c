@@ -240,6 +240,16 @@ static int dirs_step(void *state)
 	return 0;
 }
 
+static int dirs_sweep(void *state)
+{
+	struct dirs *s = state;
+	int rc = 0;
+
+	for (unsigned i = 0; i < DIRS && !rc; i++)
+		rc = dir_verify(s, &s->dir[i], "when its directory was at rest");
+	return rc;
+}
+
 static void dirs_close(void *state)
 {
 	struct dirs *s = state;
@@ -373,6 +383,7 @@ const struct nb_leg_ops nb_dirs = {
 	.prepare = dirs_prepare,
 	.open = dirs_open,
 	.step = dirs_step,
+	.sweep = dirs_sweep,
 	.close = dirs_close,
 	.free = dirs_free,
 	.visit = dirs_visit,

@@ -213,6 +213,16 @@ static int extents_step(void *state)
 	return 0;
 }
 
+static int extents_sweep(void *state)
+{
+	struct extents *s = state;
+	int rc = 0;
+
+	for (unsigned i = 0; i < FILES && !rc; i++)
+		rc = blocks_verify(s, &s->file[i], "when its file was at rest");
+	return rc;
+}
+
 static void extents_close(void *state)
 {
 	struct extents *s = state;
@@ -270,7 +280,9 @@ static int file_make(struct extents *s, unsigned index)
 		return -errno;
 	file->ino = st.st_ino;
 	rc = nb_map_runs(file->fd, s->block_size, &run, 1, &count);
-	return rc ? rc : file_grow(s, file, s->slots);
+	if (!rc)
+		rc = file_grow(s, file, s->slots);
+	return rc ? rc : blocks_refresh(s, file);
 }
 
 static unsigned slots_choose(const struct extents *s)
@@ -331,6 +343,7 @@ const struct nb_leg_ops nb_extents = {
 	.prepare = extents_prepare,
 	.open = extents_open,
 	.step = extents_step,
+	.sweep = extents_sweep,
 	.close = extents_close,
 	.free = extents_free,
 	.visit = extents_visit,

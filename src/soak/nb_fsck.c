@@ -2,10 +2,13 @@
 #include "soak/nb_fsck.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "soak/nb_command.h"
 #include "soak/nb_private.h"
@@ -13,6 +16,8 @@
 
 /* Exit status of e2fsck(8), a sum of bits. */
 #define FSCK_UNCORRECTED 4
+#define COPY_BYTES (1u << 20)
+#define COPY_ALIGN 4096u
 
 static bool attribute_read(const struct neighbour *nb, const char *name, char *value, size_t len)
 {
@@ -75,19 +80,76 @@ static void complaint_find(const char *output, char *line, size_t len)
 	snprintf(line, len, "%.*s", (int)length, output);
 }
 
+static int copy_fill(int to, int from, uint64_t bytes, uint8_t *buf)
+{
+	for (uint64_t at = 0; at < bytes; at += COPY_BYTES) {
+		size_t want = bytes - at < COPY_BYTES ? (size_t)(bytes - at) : COPY_BYTES;
+		ssize_t n = pread(from, buf, want, (off_t)at);
+
+		if (n < 0)
+			return -errno;
+		if ((size_t)n != want || pwrite(to, buf, want, (off_t)at) != n)
+			return -EIO;
+	}
+	return 0;
+}
+
+/*
+ * ext2's own driver writes directories past the device's cache, which then holds what they were
+ * before; others keep the device open, so unmounting does not empty it. What reached the device
+ * is read directly. Returns the descriptor of a copy in memory, or a negative errno.
+ */
+static int device_copy(const struct neighbour *nb)
+{
+	const struct nb_geometry *g = nb_layout_geometry(nb->layout);
+	int from = open(nb->options.device, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	int to = -1, rc;
+	void *buf = NULL;
+
+	if (from < 0)
+		return -errno;
+	to = memfd_create("neighbour", 0);
+	rc = to < 0 ? -errno : -posix_memalign(&buf, COPY_ALIGN, COPY_BYTES);
+	if (!rc)
+		rc = copy_fill(to, from, g->blocks * g->block_size, buf);
+	free(buf);
+	close(from);
+	if (rc && to >= 0)
+		close(to);
+	return rc ? rc : to;
+}
+
+/* Runs the checker on the device or, where that must be, on a copy. As nb_command_run(). */
+static int checker_run(struct neighbour *nb, char **output, size_t *length)
+{
+	char name[256];
+	/* How it would like extent trees to look is no damage. */
+	char *argv[] = {"e2fsck", "-fn", "-E", "no_optimize_extents", name, NULL};
+	int copy = -1, rc;
+
+	if (nb->native_ext2 && nb->layout) {
+		copy = device_copy(nb);
+		if (copy < 0)
+			return copy;
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", copy);
+	} else {
+		snprintf(name, sizeof(name), "%s", nb->options.device);
+	}
+	rc = nb_command_run(argv, output, length);
+	if (copy >= 0)
+		close(copy);
+	return rc;
+}
+
 int nb_fsck_run(struct neighbour *nb, char *why, size_t len)
 {
-	/* How it would like extent trees to look is no damage. */
-	char *argv[] = {
-		"e2fsck", "-fn", "-E", "no_optimize_extents", (char *)(uintptr_t)nb->options.device,
-		NULL};
 	char *output = NULL, line[256];
 	size_t length = 0;
 	int rc;
 
 	if (nb->options.profile.generic)
 		return 0;
-	rc = nb_command_run(argv, &output, &length);
+	rc = checker_run(nb, &output, &length);
 	if (rc < 0) {
 		snprintf(why, len, "cannot run e2fsck: %s", strerror(-rc));
 		return rc;

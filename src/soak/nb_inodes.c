@@ -27,6 +27,7 @@
 /* Files made at most to get inodes in that many pages; inodes of other pages stay unused. */
 #define FILES_PER_PAGE 64u
 #define BATCH 64u
+#define BATCH_LATE 4u /* with an fsync each */
 #define INODE_SIZE_MAX 1024u
 /* One update in so many is a change of mode, and one of owner. */
 #define OTHER_UPDATES 16u
@@ -248,31 +249,30 @@ static int batch_now(struct inodes *s)
 	return 0;
 }
 
-/* The driver of ext2 writes raw inodes when they are written back, so all of them at once. */
+/* The driver of ext2 writes raw inodes when they are written back, and so looks up only then. */
 static int batch_late(struct inodes *s)
 {
-	for (unsigned n = 0; n < BATCH; n++) {
-		int rc = pair_update(s, &s->pair[s->next]);
+	for (unsigned n = 0; n < BATCH_LATE; n++) {
+		struct pair *pair = &s->pair[s->next];
+		unsigned which = pair->turn;
+		int rc = pair_update(s, pair);
 
+		if (!rc && fsync(pair->fd[which]))
+			rc = -errno;
 		if (rc)
 			return nb_fail_call(s->nb, NEIGHBOUR_INODES, "updating an inode", rc);
-		s->next = s->next + 1 == s->pairs ? 0 : s->next + 1;
-	}
-	if (syncfs(s->dirfd))
-		return nb_fail_call(s->nb, NEIGHBOUR_INODES, "syncfs", -errno);
-	for (unsigned i = 0; i < s->pairs; i++) {
-		int rc = pair_verify(s, &s->pair[i]);
-
+		rc = pair_verify(s, pair);
 		if (rc)
 			return rc;
+		s->next = s->next + 1 == s->pairs ? 0 : s->next + 1;
 	}
-	nb_count(&s->count->verified, s->pairs);
+	nb_count(&s->count->verified, BATCH_LATE);
 	return 0;
 }
 
-static int batch_generic(struct inodes *s)
+static int batch_generic(struct inodes *s, unsigned count)
 {
-	for (unsigned n = 0; n < BATCH; n++) {
+	for (unsigned n = 0; n < count; n++) {
 		struct pair *pair = &s->pair[s->next];
 		unsigned which = pair->turn;
 		int rc;
@@ -292,14 +292,15 @@ static int batch_generic(struct inodes *s)
 static int inodes_step(void *state)
 {
 	struct inodes *s = state;
-	int rc = !s->nb->layout	      ? batch_generic(s)
+	unsigned done = s->nb->native_ext2 ? BATCH_LATE : BATCH;
+	int rc = !s->nb->layout	      ? batch_generic(s, done)
 		 : s->nb->native_ext2 ? batch_late(s)
 				      : batch_now(s);
 
 	if (rc)
 		return rc;
-	nb_count(&s->count->ops[NEIGHBOUR_INODES], BATCH);
-	nb_count(&s->count->compared[NEIGHBOUR_INODES], 2ULL * BATCH);
+	nb_count(&s->count->ops[NEIGHBOUR_INODES], done);
+	nb_count(&s->count->compared[NEIGHBOUR_INODES], 2ULL * done);
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 
 #ifdef HAVE_LIBEXT2FS
 
-#include <et/com_err.h>
 #include <ext2fs/ext2fs.h>
 
 struct nb_layout {

@@ -31,8 +31,10 @@ struct nb_leg_ops {
 	/* Makes the files. -EOPNOTSUPP: this filesystem does not offer it. */
 	int (*prepare)(struct neighbour *nb, struct nb_counters *count, unsigned index,
 		       void **state);
-	int (*open)(void *state);   /* after each mount; the threads are not running */
-	int (*step)(void *state);   /* a few milliseconds at most, fsync aside */
+	int (*open)(void *state); /* after each mount; the threads are not running */
+	int (*step)(void *state); /* a few milliseconds at most, fsync aside */
+	/* Compares all blocks that must be at rest between steps; NULL: each step does. */
+	int (*sweep)(void *state);
 	void (*close)(void *state); /* before each unmount */
 	void (*free)(void *state);
 	void (*visit)(void *state, nb_block_visitor visitor, void *arg);
@@ -51,6 +53,7 @@ struct nb_thread {
 	bool started;
 	unsigned index;
 	bool roams; /* from CPU to CPU; else it keeps to one */
+	uint64_t swept_ns;
 	unsigned legs;
 	struct nb_leg leg[NEIGHBOUR_LEGS];
 	struct rng rng;
@@ -66,7 +69,7 @@ struct neighbour {
 				cache */
 	char errors_dir[96]; /* of /sys/fs/ext4; empty if there is none */
 	struct trace *trace;
-	uint64_t start_ns, end_ns;
+	_Atomic uint64_t start_ns, end_ns; /* 0: not yet */
 	unsigned absent;
 	unsigned threads;
 	struct nb_thread thread[NEIGHBOUR_THREADS_MAX + 1];
@@ -79,7 +82,7 @@ struct neighbour {
 	unsigned running;		  /* lock; threads that are not waiting at the gate */
 	struct neighbour_failure failure; /* lock */
 	atomic_bool failed;
-	uint64_t checks;
+	_Atomic uint64_t checks;
 	char *fsck_log;
 	size_t fsck_log_len;
 };
@@ -120,10 +123,9 @@ int nb_read(const struct neighbour *nb, void *buf, size_t length, uint64_t offse
 int nb_open(const struct neighbour *nb, const char *name, int flags);
 
 /*
- * Brackets of a round of the thread that allocates. The bitmaps must be as the last round left
- * them, and their free bits as many as statfs(2) says. nb_bitmaps.c.
+ * Ends a round of the thread that allocates: takes over what its legs did to the bitmaps, whose
+ * clear bits must be as many as statfs(2) says are free. nb_bitmaps.c.
  */
-int nb_bitmaps_round_begin(void *state);
 int nb_bitmaps_round_end(void *state);
 
 #endif

@@ -15,6 +15,7 @@
 #include "util/clock.h"
 
 #define MONITOR_MS 20
+#define SWEEP_PERIOD_NS (200 * NS_PER_MS)
 #define ERRORS_PERIOD_NS (200 * NS_PER_MS)
 /* A leg that is about to name the damaged block gets this long before the bare error counts. */
 #define ERRORS_GRACE_NS (1000 * NS_PER_MS)
@@ -164,17 +165,33 @@ static int round_do(struct nb_thread *t)
 	return rc;
 }
 
-/* All that changes bitmaps lies between these, when the bitmaps are watched. */
+/*
+ * What one round does to the bitmaps is taken over at its end, so they are compared before each;
+ * the rest is compared often enough that an older block does not stay for long.
+ */
+static int sweep_do(struct nb_thread *t)
+{
+	uint64_t now = clock_now_ns();
+	bool all = now - t->swept_ns >= SWEEP_PERIOD_NS;
+	int rc = 0;
+
+	for (unsigned k = 0; k < t->legs && !rc; k++)
+		if (t->leg[k].ops->sweep && (all || t->leg[k].ops == &nb_bitmaps))
+			rc = t->leg[k].ops->sweep(t->leg[k].state);
+	if (all)
+		t->swept_ns = now;
+	return rc;
+}
+
 static int round_roaming(struct nb_thread *t)
 {
-	bool bitmaps = t->legs && t->leg[0].ops == &nb_bitmaps;
-	int rc = bitmaps ? nb_bitmaps_round_begin(t->leg[0].state) : 0;
+	int rc = sweep_do(t);
 
 	/* Each CPU has a buffer LRU of its own. */
 	cpu_pin(rng_next(&t->rng) >> 8);
 	if (!rc)
 		rc = round_do(t);
-	if (!rc && bitmaps)
+	if (!rc && t->legs && t->leg[0].ops == &nb_bitmaps)
 		rc = nb_bitmaps_round_end(t->leg[0].state);
 	return rc;
 }

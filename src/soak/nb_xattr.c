@@ -185,6 +185,16 @@ static int xattr_step(void *state)
 	return 0;
 }
 
+static int xattr_sweep(void *state)
+{
+	struct xattrs *s = state;
+	int rc = 0;
+
+	for (unsigned i = 0; i < FILES && !rc; i++)
+		rc = block_verify(s, &s->file[i], "when its file was at rest");
+	return rc;
+}
+
 static void xattr_close(void *state)
 {
 	struct xattrs *s = state;
@@ -293,6 +303,7 @@ const struct nb_leg_ops nb_xattr = {
 	.prepare = xattr_prepare,
 	.open = xattr_open,
 	.step = xattr_step,
+	.sweep = xattr_sweep,
 	.close = xattr_close,
 	.free = xattr_free,
 	.visit = xattr_visit,

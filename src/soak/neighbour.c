@@ -267,22 +267,25 @@ void neighbour_free(struct neighbour *nb)
 	free(nb);
 }
 
+/*
+ * Nothing counts lookups that the LRU does not answer, but each of these needs one: an update of
+ * an inode (there are more inode-table blocks than the LRU holds), and whatever is dirtied without
+ * having been found there.
+ */
 static void lookups_get(struct neighbour *nb, struct neighbour_stats *stats)
 {
+	bool immediate = stats->raw && !stats->raw_late;
 	struct trace_counts counts = {0};
+	uint64_t missed = immediate ? stats->updates : 0;
 
 	if (nb->trace)
 		trace_counts_get(nb->trace, &counts);
 	stats->traced = counts.window_ns > 0;
-	if (stats->traced) {
-		stats->dirtied = trace_estimate(&counts, counts.dirtied);
-		stats->lookups_lru = trace_estimate(&counts, counts.touched);
-		/* Whatever was dirtied had been looked up. */
-		stats->lookups =
-			stats->dirtied > stats->lookups_lru ? stats->dirtied : stats->lookups_lru;
-	} else if (!nb->native_ext2) {
-		stats->lookups = stats->dirtied = stats->updates;
-	}
+	stats->dirtied = trace_estimate(&counts, counts.dirtied);
+	stats->lookups_lru = trace_estimate(&counts, counts.touched);
+	if (stats->dirtied > stats->lookups_lru && stats->dirtied - stats->lookups_lru > missed)
+		missed = stats->dirtied - stats->lookups_lru;
+	stats->lookups = stats->lookups_lru + missed;
 }
 
 void neighbour_stats_get(struct neighbour *nb, struct neighbour_stats *stats)

@@ -121,11 +121,11 @@ struct neighbour_stats {
 	uint64_t compared[NEIGHBOUR_LEGS]; /* blocks, names or values compared by each */
 	unsigned absent;      /* bits of the legs that this filesystem does not offer */
 	bool raw;	      /* blocks are compared through the device */
-	bool raw_late;	      /* raw inodes after syncfs(2) only: the driver writes them late */
-	uint64_t lookups;     /* buffer lookups: see trace.h; estimates from samples */
-	uint64_t lookups_lru; /* of those, the ones that the per-CPU LRU answered */
-	uint64_t dirtied;
-	bool traced;	 /* lookups and dirtied were measured, else derived or 0 */
+	bool raw_late;	      /* after an fsync(2) each: this driver writes raw inodes late */
+	uint64_t lookups;     /* of buffers: at least so many */
+	uint64_t lookups_lru; /* of those, the ones that the per-CPU LRU answered: no race there */
+	uint64_t dirtied;     /* buffers; with a journal only when they are checkpointed */
+	bool traced;	 /* lookups_lru and dirtied are estimates from samples (trace.h); else 0 */
 	uint64_t checks; /* e2fsck runs that found nothing */
 	uint64_t ns;	 /* since neighbour_start(), pauses included */
 };

@@ -323,7 +323,10 @@ static void run_settle(struct run *run)
 		workload_request_stop(run->workload);
 	if (run->migrator)
 		migrator_stop(run->migrator);
-	if (run->workload)
+	/* With a finding at hand, time is better spent on telling it. */
+	if (run->workload && run->report->finding.present)
+		workload_join(run->workload);
+	else if (run->workload)
 		workload_stop(run->workload);
 	if (run->verifier) {
 		verifier_stop(run->verifier);

@@ -146,8 +146,10 @@ static int mkfs_run(const struct run_options *options, const struct target *targ
 		    size_t len)
 {
 	char program[4096], block_size[16];
-	char *argv[] = {program, "--quiet", "--force", "-b", block_size,
-			(char *)(uintptr_t)target->device, NULL};
+	/* On someone's device, mkfs looks for what may be precious once more. */
+	bool force = options->force || !options->device;
+	char *argv[] = {program, "--quiet", "-b", block_size, (char *)(uintptr_t)target->device,
+			force ? "--force" : NULL, NULL};
 	int rc = child_find("mkfs.churnfs", program, sizeof(program));
 
 	if (rc)

@@ -2,8 +2,7 @@
 /*
  * Counts what the kernel does with the buffers of one block device, by its own tracepoints:
  * block:block_dirty_buffer, and block:block_touch_buffer, which fires when a lookup is answered by
- * the per-CPU buffer LRU. Lookups that go past the LRU fire nothing in any kernel; but a buffer is
- * looked up each time before it is dirtied, so dirtyings less touches are lookups that went past.
+ * the per-CPU buffer LRU. Lookups that go past the LRU fire nothing.
  *
  * perf events count without storing anything and vanish with their descriptors, so that nothing is
  * left behind by a run that is killed. They run for TRACE_WINDOW_NS in each TRACE_PERIOD_NS only;

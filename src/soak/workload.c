@@ -44,7 +44,7 @@ static int worker_launch(struct worker *worker)
 	return rc;
 }
 
-static void workers_join(struct workload *workload)
+void workload_join(struct workload *workload)
 {
 	workload_request_stop(workload);
 	for (unsigned i = 0; i < workload->workers; i++) {
@@ -64,7 +64,7 @@ static int workers_launch(struct workload *workload)
 	for (unsigned i = 0; !rc && i < workload->workers; i++)
 		rc = worker_launch(workload->worker[i]);
 	if (rc)
-		workers_join(workload);
+		workload_join(workload);
 	return rc;
 }
 
@@ -116,7 +116,7 @@ void workload_request_stop(struct workload *workload)
 
 int workload_stop(struct workload *workload)
 {
-	workers_join(workload);
+	workload_join(workload);
 	return workload_verify(workload);
 }
 

@@ -115,6 +115,9 @@ int workload_start(const struct workload_options *options, struct workload **out
 /* Asks the workers to end after the operation at hand. Does not wait. */
 void workload_request_stop(struct workload *workload);
 
+/* Ends the workers and waits for them, as workload_stop(), but verifies nothing. */
+void workload_join(struct workload *workload);
+
 /*
  * Ends the workers, waits for them, and verifies all subtrees unless something failed. Leaves the
  * files as they are and keeps nothing of the filesystem open. Waits as long as the filesystem lets

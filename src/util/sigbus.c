@@ -6,22 +6,28 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <ucontext.h>
 
 /* Where this thread jumps to on SIGBUS; NULL outside of a guarded call. */
 static _Thread_local sigjmp_buf *volatile guard_point;
 
-static void on_sigbus(int sig)
+static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
-	if (guard_point)
+	const ucontext_t *before = context;
+
+	(void)info;
+	if (guard_point) {
+		/* The jump does not bring back what was blocked on the way in. */
+		pthread_sigmask(SIG_SETMASK, &before->uc_sigmask, NULL);
 		siglongjmp(*guard_point, 1);
+	}
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
 
 static void handler_set(void)
 {
-	/* Without SA_NODEFER the signal would stay blocked behind the jump. */
-	struct sigaction action = {.sa_handler = on_sigbus, .sa_flags = SA_NODEFER};
+	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGBUS, &action, NULL);

@@ -64,15 +64,22 @@ END_TEST
 START_TEST(replace_file)
 {
 	struct setting s;
+	struct statvfs full, freed;
 	struct fs_entry entry;
 
 	setting_make(&s, _i);
 	fsx_write(s.fs, s.b_file, "victim", 6, 0);
+	full = fsx_statfs(s.fs);
 	ck_assert_int_eq(fs_rename(s.fs, s.a, "file", s.b, "file", RENAME_NOREPLACE), -EEXIST);
 	ck_assert_int_eq(fs_rename(s.fs, s.a, "file", s.b, "file", 0), 0);
 	ck_assert_uint_eq(fsx_find(s.fs, s.b, "file"), s.a_file);
 	ck_assert_uint_eq(fsx_links(s.fs, s.b_file), 0);
 	fsx_assert_bytes(s.fs, s.b_file, 0, 1, 'v');
+	/* Its last reference takes it along at once, not only the next mount. */
+	fs_forget(s.fs, s.b_file, 1);
+	freed = fsx_statfs(s.fs);
+	ck_assert_uint_eq(freed.f_ffree, full.f_ffree + 1);
+	ck_assert_uint_eq(freed.f_bfree, full.f_bfree + 1);
 	/* Two names of one inode: nothing happens, both stay. */
 	ck_assert_int_eq(fs_link(s.fs, s.a_file, s.a, "twin", &entry), 0);
 	fs_forget(s.fs, entry.ino, 1);

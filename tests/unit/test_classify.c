@@ -22,7 +22,7 @@ struct history {
 	uint32_t uuid_seed;
 	struct tag_info tag[VERSIONS];
 	uint32_t crc[VERSIONS];
-	uint8_t image[VERSIONS][CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t image[VERSIONS][CFS_BLOCK_SIZE_MAX];
 };
 
 enum change { CHANGE_NOTHING, CHANGE_FEW_BYTES, CHANGE_ALL, CHANGES };
@@ -42,7 +42,7 @@ static void payload_change(struct rng *rng, uint8_t *open, uint32_t block_size, 
 static void history_make(struct history *h, struct rng *rng, uint32_t block_size,
 			 const uint64_t generations[VERSIONS], enum change change)
 {
-	uint8_t open[CFS_BLOCK_SIZE_MAX] = {0};
+	_Alignas(8) uint8_t open[CFS_BLOCK_SIZE_MAX] = {0};
 	struct tag_info info = {
 		.block = rng_below(rng, 1 << 20),
 		.owner = rng_below(rng, 1000),
@@ -196,7 +196,7 @@ static void torn_make(const struct history *h, int old, uint32_t mask, uint8_t *
 
 START_TEST(torn_previous)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -213,7 +213,7 @@ END_TEST
 /* One update before was lost already: the old sectors are of the version before the previous. */
 START_TEST(torn_older)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -240,7 +240,7 @@ END_TEST
 
 START_TEST(torn_three_versions)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -269,7 +269,7 @@ START_TEST(torn_one_bit)
 		{4, 6, 7},
 		{0x80000000 - 2, 0x80000000 - 1, 0xffffffff},
 	};
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -291,7 +291,7 @@ START_TEST(bitflip_each_bit)
 {
 	/* No single bit leads from the last to the one before. */
 	static const uint64_t generations[VERSIONS] = {3, 5, 10};
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -311,7 +311,7 @@ END_TEST
 /* Up to eight bits, anywhere or, in every other trial, close together. */
 START_TEST(bitflip_some_bits)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -344,7 +344,7 @@ END_TEST
 
 START_TEST(misdirected)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -368,7 +368,7 @@ END_TEST
 
 START_TEST(foreign)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -390,7 +390,7 @@ END_TEST
 
 START_TEST(zeroed)
 {
-	static const uint8_t zeros[CFS_BLOCK_SIZE_MAX];
+	static const _Alignas(8) uint8_t zeros[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -404,7 +404,7 @@ END_TEST
 
 START_TEST(garbage)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct history h;
 	struct finding f;
 	struct rng rng;
@@ -433,7 +433,7 @@ END_TEST
 /* The oracle has no image: what the block says of itself must do. */
 START_TEST(without_expected_image)
 {
-	uint8_t found[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t found[CFS_BLOCK_SIZE_MAX];
 	struct classify_input in;
 	struct history h;
 	struct finding f;

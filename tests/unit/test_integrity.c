@@ -39,7 +39,7 @@ static uint32_t seal(void *image, uint32_t block_size, uint64_t block, uint64_t 
 START_TEST(tag_round_trip)
 {
 	uint32_t bs = block_sizes[_i], payload = bs - (uint32_t)sizeof(struct cfs_tag);
-	uint8_t before[CFS_BLOCK_SIZE_MAX], image[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t before[CFS_BLOCK_SIZE_MAX], image[CFS_BLOCK_SIZE_MAX];
 	struct tag_info info;
 	struct rng rng;
 
@@ -70,7 +70,7 @@ END_TEST
 START_TEST(tag_stamp_edges)
 {
 	uint32_t bs = block_sizes[_i];
-	uint8_t image[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t image[CFS_BLOCK_SIZE_MAX];
 
 	memset(image, 0xa5, bs);
 	seal(image, bs, 1, 0x1122334455667788, 0);
@@ -95,7 +95,7 @@ END_TEST
 START_TEST(tag_refuses)
 {
 	uint32_t bs = block_sizes[_i], uuid_seed = tag_uuid_seed(uuid);
-	uint8_t image[CFS_BLOCK_SIZE_MAX] = {0}, other[16] = {9};
+	_Alignas(8) uint8_t image[CFS_BLOCK_SIZE_MAX] = {0}, other[16] = {9};
 	struct cfs_tag *tag = (void *)image;
 
 	seal(image, bs, 5, 1, 0);
@@ -139,7 +139,7 @@ static struct ledger *ledger_make(int *fd, uint32_t block_size)
 START_TEST(ledger_shared)
 {
 	uint32_t bs = block_sizes[_i];
-	uint8_t image[CFS_BLOCK_SIZE_MAX] = {0}, copy[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t image[CFS_BLOCK_SIZE_MAX] = {0}, copy[CFS_BLOCK_SIZE_MAX];
 	struct ledger_geometry geometry;
 	struct ledger_snapshot snap;
 	struct ledger *writer, *reader;
@@ -178,7 +178,7 @@ END_TEST
 
 START_TEST(ledger_sequence)
 {
-	uint8_t image[1024] = {0}, copy[1024];
+	_Alignas(8) uint8_t image[1024] = {0}, copy[1024];
 	struct ledger_snapshot snap, later;
 	struct ledger *ledger;
 	uint32_t crc;
@@ -262,7 +262,7 @@ END_TEST
 
 START_TEST(ledger_keeps_first_findings)
 {
-	uint8_t expected[1024], found[1024];
+	_Alignas(8) uint8_t expected[1024], found[1024];
 	const void *a, *b;
 	struct finding finding = {.kind = FAULT_STALE};
 	struct ledger *ledger;
@@ -302,7 +302,7 @@ END_TEST
 
 START_TEST(checker_names_lost_update)
 {
-	uint8_t old[2048] = {0}, new[2048] = {0};
+	_Alignas(8) uint8_t old[2048] = {0}, new[2048] = {0};
 	const void *expected, *found;
 	struct ledger_snapshot snap;
 	struct checker checker;
@@ -352,7 +352,7 @@ struct hammer {
 
 static void hammer_write(struct hammer *h, uint64_t block, uint64_t generation, uint64_t previous)
 {
-	uint8_t image[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t image[CFS_BLOCK_SIZE_MAX];
 	uint32_t crc;
 
 	memset(image, (int)(generation & 0xff), h->block_size);
@@ -364,7 +364,7 @@ static void hammer_write(struct hammer *h, uint64_t block, uint64_t generation, 
 
 static void *hammer_verify(void *arg)
 {
-	uint8_t image[CFS_BLOCK_SIZE_MAX];
+	_Alignas(8) uint8_t image[CFS_BLOCK_SIZE_MAX];
 	struct ledger_snapshot snap;
 	struct hammer *h = arg;
 	struct finding finding;

@@ -349,12 +349,43 @@ START_TEST(old_is_found)
 }
 END_TEST
 
+/* The example of src/ondisk/SPEC, section 4: checksum and bytes as printed there. */
+START_TEST(spec_example)
+{
+	static const uint8_t start[80] = {
+		0x7e, 0x02, 0x00, 0x43, 0x43, 0x55, 0x52, 0x4e, 0x03, 0,    0,	  0,	0,    0,
+		0,    0,    0x07, 0,	0,    0,    0,	  0,	0,    0,    0x05, 0,	0,    0,
+		0,    0,    0,	  0,	0,    0,    0,	  0,	0,    0,    0,	  0,	0x01, 0x23,
+		0x45, 0x67, 0x89, 0xab, 0x4c, 0xde, 0x8f, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd,
+		0x05, 0,    0x02, 0,	0,    0,    0,	  0,	0xff, 0xff, 0xff, 0xff, 0,    0,
+		0,    0,    0,	  0,	0,    0,    0,	  0,	0,    0,
+	};
+	static const uint8_t stamp[4] = {0x07, 0, 0, 0};
+	uint8_t image[1024] __attribute__((aligned(8))) = {0};
+	struct tag_info tag = {
+		.block = 3,
+		.generation = 7,
+		.prev_generation = 5,
+		.type = CFS_BLOCK_INODE_BITMAP,
+	};
+
+	memcpy(tag.uuid, start + 40, sizeof(tag.uuid));
+	memset(image + 96, 0xff, 512 - 96);
+	ck_assert_uint_eq(tag_uuid_seed(tag.uuid), 0x76c5687c);
+	ck_assert_uint_eq(tag_seal(image, 1024, tag_uuid_seed(tag.uuid), &tag), 0x4300027e);
+	ck_assert_mem_eq(image, start, sizeof(start));
+	ck_assert_mem_eq(image + 508, stamp, sizeof(stamp));
+	ck_assert_mem_eq(image + 1020, stamp, sizeof(stamp));
+}
+END_TEST
+
 static Suite *mkfs_suite(void)
 {
 	Suite *suite = suite_create("mkfs");
 	TCase *whole = tcase_create("whole"), *cut = tcase_create("cut");
 
 	tcase_set_timeout(whole, 60);
+	tcase_add_test(whole, spec_example);
 	tcase_add_loop_test(whole, format_complete, 0, 3);
 	tcase_add_test(whole, format_over_garbage);
 	tcase_add_test(whole, refusal_writes_nothing);

@@ -64,7 +64,7 @@ static void image_set(void *image, uint64_t value)
 static int value_read(uint64_t block, uint64_t *value)
 {
 	struct block_ref ref = ref_of(block);
-	uint8_t image[BS];
+	_Alignas(8) uint8_t image[BS];
 	struct txn txn;
 	int rc;
 
@@ -104,7 +104,7 @@ static void expect_value(uint64_t block, uint64_t want)
 START_TEST(commit_is_seen)
 {
 	struct ledger_snapshot snap;
-	uint8_t sealed[BS];
+	_Alignas(8) uint8_t sealed[BS];
 	struct tag_info tag;
 
 	ck_assert_int_eq(value_write(5, 77, true), 0);
@@ -157,7 +157,7 @@ END_TEST
 START_TEST(own_changes_are_seen_others_not)
 {
 	struct block_ref ref = ref_of(5);
-	uint8_t copy[BS];
+	_Alignas(8) uint8_t copy[BS];
 	struct txn txn;
 	void *image, *again;
 
@@ -264,7 +264,7 @@ START_TEST(unknown_and_wrong_blocks)
 	const struct ledger_finding *kept;
 	struct block_ref ref = ref_of(5);
 	const void *expected, *found;
-	uint8_t image[BS];
+	_Alignas(8) uint8_t image[BS];
 	uint64_t value;
 	struct txn txn;
 	void *place;
@@ -369,7 +369,7 @@ START_TEST(silent_fault_is_found)
 	struct block_ref five = ref_of(5), four = ref_of(4);
 	const struct ledger_finding *kept;
 	const void *expected, *found;
-	uint8_t device[BS];
+	_Alignas(8) uint8_t device[BS];
 	struct txn txn;
 	uint64_t value;
 	void *image;

@@ -13,10 +13,8 @@
 #include "unit.h"
 #include "util/rng.h"
 
-#define SEEDS 25
+#define SEEDS 15
 #define BLOCK 512u
-#define SNAPSHOT_FILES 256u
-#define SNAPSHOT_BYTES 16384u
 #define FOUND_MAX 2048u
 
 static char folder[256];
@@ -61,14 +59,6 @@ static void find(mode_t type, off_t min_size)
 	ck_assert_int_eq(nftw(top, entry_find, 16, FTW_PHYS), 0);
 }
 
-/* A random one of what find() finds; there must be one. */
-static size_t find_any(mode_t type, off_t min_size)
-{
-	find(type, min_size);
-	ck_assert_uint_gt(found.count, 0);
-	return (size_t)rng_below(&rng, found.count);
-}
-
 static int entry_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
@@ -85,7 +75,7 @@ static struct workload_options options_for(int seed)
 		.seed = (uint64_t)seed,
 		.max_bytes_per_worker = 2u << 20,
 		.max_nodes_per_worker = 300,
-		.max_ops_per_worker = 800,
+		.max_ops_per_worker = 600,
 	};
 }
 
@@ -93,7 +83,10 @@ static void begin_with(const struct workload_options *options)
 {
 	const char *base = getenv("TMPDIR");
 
-	snprintf(folder, sizeof(folder), "%s/detect-XXXXXX", base ? base : "/tmp");
+	/* In memory, because the many fsync() calls take long on a busy disk. */
+	if (!base)
+		base = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+	snprintf(folder, sizeof(folder), "%s/detect-XXXXXX", base);
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	rng_seed(&rng, options->seed, 99);
 	ck_assert_int_eq(workload_start(options, &workload), 0);
@@ -120,6 +113,18 @@ static void pause_clean(void)
 {
 	wait_ended();
 	ck_assert_int_eq(workload_stop(workload), 0);
+}
+
+/* A random one of what find() finds; the worker runs until there is one. */
+static size_t find_any(mode_t type, off_t min_size)
+{
+	find(type, min_size);
+	while (!found.count) {
+		ck_assert_int_eq(workload_resume(workload), 0);
+		pause_clean();
+		find(type, min_size);
+	}
+	return (size_t)rng_below(&rng, found.count);
 }
 
 static void end(void)
@@ -164,11 +169,6 @@ static void expect_either(ino_t a, ino_t b, const char *detail)
 		      detail);
 }
 
-static void expect_inode(ino_t inode, const char *detail)
-{
-	expect_either(inode, inode, detail);
-}
-
 static void expect_path(const char *path, const char *detail)
 {
 	struct workload_failure failure;
@@ -181,7 +181,7 @@ static void expect_path(const char *path, const char *detail)
 
 START_TEST(test_flipped_bit)
 {
-	uint8_t buf[SNAPSHOT_BYTES];
+	uint8_t buf[16384];
 	ssize_t n = 0;
 	size_t i, at;
 	int fd;
@@ -198,128 +198,118 @@ START_TEST(test_flipped_bit)
 	ck_assert_int_eq(pwrite(fd, buf + at, 1, (off_t)at), 1);
 	close(fd);
 	mtime_restore(found.path[i], &found.st[i]);
-	expect_inode(found.st[i].st_ino, "byte ");
+	expect_either(found.st[i].st_ino, found.st[i].st_ino, "byte ");
 	end();
 }
 END_TEST
 
-struct snapshot {
+/* The first block of a file, so that it can be put back. Returns whether it is all data. */
+static bool block_read(const char *path, uint8_t *block)
+{
+	int fd = open(path, O_RDONLY);
+	size_t zeros = 0;
+
+	ck_assert_int_eq(pread(fd, block, BLOCK, 0), BLOCK);
+	close(fd);
+	for (size_t i = 0; i < BLOCK; i++)
+		zeros += block[i] == 0;
+	return zeros < 16;
+}
+
+static void block_write(const char *path, const struct stat *st, const uint8_t *block)
+{
+	int fd = open(path, O_WRONLY);
+
+	ck_assert_int_eq(pwrite(fd, block, BLOCK, 0), BLOCK);
+	close(fd);
+	mtime_restore(path, st);
+}
+
+/* Of a change of a few bytes nobody can say which write they came from. */
+static bool block_has_changed(const uint8_t *before, const uint8_t *now)
+{
+	size_t differing = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		differing += now[i] != before[i];
+	return differing > BLOCK / 2;
+}
+
+struct first_block {
 	ino_t ino;
-	uint8_t data[SNAPSHOT_BYTES];
-	size_t length;
+	uint8_t data[BLOCK];
 };
 
-static size_t snapshot_take(struct snapshot *snapshots)
+static size_t blocks_remember(struct first_block *blocks, size_t max)
 {
-	size_t count;
+	size_t count = 0;
 
 	find(S_IFREG, BLOCK);
-	for (count = 0; count < found.count && count < SNAPSHOT_FILES; count++) {
-		struct snapshot *snapshot = &snapshots[count];
-		int fd = open(found.path[count], O_RDONLY);
-		ssize_t n = read(fd, snapshot->data, sizeof(snapshot->data));
-
-		close(fd);
-		ck_assert_int_gt(n, 0);
-		snapshot->length = (size_t)n;
-		snapshot->ino = found.st[count].st_ino;
+	for (size_t i = 0; i < found.count && count < max; i++) {
+		blocks[count].ino = found.st[i].st_ino;
+		count += block_read(found.path[i], blocks[count].data);
 	}
 	return count;
 }
 
-static bool block_is_zero(const uint8_t *block)
+/* Puts back one block that has changed since. Returns the index of its file, or -1. */
+static ssize_t block_revert(const struct first_block *blocks, size_t count)
 {
-	return block[0] == 0 && memcmp(block, block + 1, BLOCK - 1) == 0;
-}
+	uint8_t now[BLOCK];
 
-/* Puts one block back as it was in SNAPSHOT. Returns whether there is one that has changed since.
- */
-static bool block_revert(const struct snapshot *snapshot, const char *path, const struct stat *st)
-{
-	uint8_t now[SNAPSHOT_BYTES];
-	int fd = open(path, O_RDWR);
-	ssize_t n = read(fd, now, sizeof(now));
-	bool done = false;
-
-	ck_assert_int_ge(n, 0);
-	for (size_t at = 0; !done && at + BLOCK <= snapshot->length && at + BLOCK <= (size_t)n;
-	     at += BLOCK) {
-		if (memcmp(now + at, snapshot->data + at, BLOCK) == 0 ||
-		    block_is_zero(snapshot->data + at))
-			continue;
-		ck_assert_int_eq(pwrite(fd, snapshot->data + at, BLOCK, (off_t)at), BLOCK);
-		done = true;
+	find(S_IFREG, BLOCK);
+	for (size_t i = 0; i < found.count; i++) {
+		for (size_t k = 0; k < count; k++) {
+			if (blocks[k].ino != found.st[i].st_ino ||
+			    !block_read(found.path[i], now) ||
+			    !block_has_changed(blocks[k].data, now))
+				continue;
+			block_write(found.path[i], &found.st[i], blocks[k].data);
+			return (ssize_t)i;
+		}
 	}
-	close(fd);
-	mtime_restore(path, st);
-	return done;
+	return -1;
 }
 
 START_TEST(test_older_block)
 {
-	struct snapshot *snapshots = calloc(SNAPSHOT_FILES, sizeof(*snapshots));
-	bool done = false;
-	size_t count, i = 0;
+	struct workload_options options = options_for(_i);
+	struct first_block blocks[300];
+	ssize_t i = -1;
 
-	begin(_i);
+	options.max_ops_per_worker = 400;
+	begin_with(&options);
 	pause_clean();
-	count = snapshot_take(snapshots);
-	while (!done) {
+	for (int tries = 0; i < 0; tries++) {
+		size_t count = blocks_remember(blocks, 300);
+
+		ck_assert_int_lt(tries, 100);
 		ck_assert_int_eq(workload_resume(workload), 0);
 		pause_clean();
-		find(S_IFREG, BLOCK);
-		for (i = 0; !done && i < found.count; i++) {
-			for (size_t k = 0; !done && k < count; k++) {
-				if (snapshots[k].ino == found.st[i].st_ino)
-					done = block_revert(&snapshots[k], found.path[i],
-							    &found.st[i]);
-			}
-		}
+		i = block_revert(blocks, count);
 	}
-	expect_inode(found.st[i - 1].st_ino, "found data of write ");
-	free(snapshots);
+	expect_either(found.st[i].st_ino, found.st[i].st_ino, "found data of write ");
 	end();
 }
 END_TEST
 
 START_TEST(test_swapped_contents)
 {
-	uint8_t a[BLOCK] = {0}, b[BLOCK] = {0};
-	size_t i = 0, k = 0;
+	uint8_t a[BLOCK], b[BLOCK];
+	bool differ = false;
+	size_t i, k;
 
 	begin(_i);
 	pause_clean();
-	find(S_IFREG, BLOCK);
-	for (int tries = 0; memcmp(a, b, BLOCK) == 0 && tries < 10000; tries++) {
-		int fd_a, fd_b;
-
-		i = (size_t)rng_below(&rng, found.count);
+	do {
+		i = find_any(S_IFREG, BLOCK);
 		k = (size_t)rng_below(&rng, found.count);
-		fd_a = open(found.path[i], O_RDWR);
-		fd_b = open(found.path[k], O_RDWR);
-		ck_assert_int_eq(pread(fd_a, a, BLOCK, 0), BLOCK);
-		ck_assert_int_eq(pread(fd_b, b, BLOCK, 0), BLOCK);
-		ck_assert_int_eq(pwrite(fd_a, b, BLOCK, 0), BLOCK);
-		ck_assert_int_eq(pwrite(fd_b, a, BLOCK, 0), BLOCK);
-		close(fd_a);
-		close(fd_b);
-		mtime_restore(found.path[i], &found.st[i]);
-		mtime_restore(found.path[k], &found.st[k]);
-	}
+		differ = block_read(found.path[i], a) && block_read(found.path[k], b) &&
+			 block_has_changed(a, b);
+	} while (!differ);
+	block_write(found.path[i], &found.st[i], b);
+	block_write(found.path[k], &found.st[k], a);
 	expect_either(found.st[i].st_ino, found.st[k].st_ino, "found data of write ");
-	end();
-}
-END_TEST
-
-START_TEST(test_removed_name)
-{
-	size_t i;
-
-	begin(_i);
-	pause_clean();
-	i = find_any(_i % 2 ? S_IFREG : S_IFLNK, 0);
-	ck_assert_int_eq(unlink(found.path[i]), 0);
-	expect_path(found.path[i], "the name is missing");
 	end();
 }
 END_TEST
@@ -361,50 +351,43 @@ START_TEST(test_swapped_names)
 }
 END_TEST
 
-START_TEST(test_type)
-{
-	size_t i;
-
-	begin(_i);
-	pause_clean();
-	i = find_any(S_IFLNK, 0);
-	ck_assert_int_eq(unlink(found.path[i]), 0);
-	ck_assert_int_eq(mkdir(found.path[i], 0777), 0);
-	expect_path(found.path[i], "readdir: expected d_type");
-	end();
-}
-END_TEST
-
-START_TEST(test_target)
-{
-	char target[4096];
-	ssize_t n;
-	size_t i;
-
-	begin(_i);
-	pause_clean();
-	i = find_any(S_IFLNK, 1);
-	n = readlink(found.path[i], target, sizeof(target) - 1);
-	ck_assert_int_gt(n, 0);
-	target[n] = 0;
-	target[rng_below(&rng, (uint64_t)n)] = '!';
-	ck_assert_int_eq(unlink(found.path[i]), 0);
-	ck_assert_int_eq(symlink(target, found.path[i]), 0);
-	if (lchown(found.path[i], found.st[i].st_uid, found.st[i].st_gid))
-		ck_assert_int_ne(geteuid(), 0);
-	mtime_restore(found.path[i], &found.st[i]);
-	/* The new link has another inode, unless the old number is used again. */
-	expect_path(found.path[i], ": expected ");
-	end();
-}
-END_TEST
-
-/* Changes of one attribute each; the index chooses attribute and seed. */
+/* Changes of one thing each; the index of a test chooses the change and the seed. */
 struct change {
 	const char *detail;
 	mode_t type;
 	int (*apply)(const char *path, const struct stat *st);
+	bool by_path; /* the very name is told, not only some name of the inode */
 };
+
+static int change_remove(const char *path, const struct stat *st)
+{
+	(void)st;
+	return unlink(path);
+}
+
+static int change_type(const char *path, const struct stat *st)
+{
+	return change_remove(path, st) ? -1 : mkdir(path, 0777);
+}
+
+static int change_target(const char *path, const struct stat *st)
+{
+	char target[4096], parent[8192];
+	struct stat parent_st;
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	ck_assert_int_gt(n, 0);
+	target[n] = 0;
+	target[rng_below(&rng, (uint64_t)n)] = '!';
+	snprintf(parent, sizeof(parent), "%s", path);
+	*strrchr(parent, '/') = 0;
+	ck_assert_int_eq(stat(parent, &parent_st), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink(target, path), 0);
+	mtime_restore(path, st);
+	mtime_restore(parent, &parent_st);
+	return geteuid() ? 0 : lchown(path, st->st_uid, st->st_gid);
+}
 
 static int change_mode(const char *path, const struct stat *st)
 {
@@ -448,37 +431,40 @@ static int change_group(const char *path, const struct stat *st)
 }
 
 static const struct change changes[] = {
-	{"mode: ", S_IFREG, change_mode},   {"mode: ", S_IFDIR, change_mode},
-	{"mtime: ", S_IFREG, change_mtime}, {"mtime: ", S_IFDIR, change_mtime},
-	{"mtime: ", S_IFLNK, change_mtime}, {"link count: ", S_IFREG, change_links},
-	{"size: ", S_IFREG, change_size},   {"uid: ", S_IFREG, change_owner},
-	{"uid: ", S_IFLNK, change_owner},   {"gid: ", S_IFDIR, change_group},
+	{"the name is missing", S_IFREG, change_remove, true},
+	{"the name is missing", S_IFLNK, change_remove, true},
+	{"readdir: expected d_type", S_IFLNK, change_type, true},
+	/* The new link has another inode, unless the number is used again at once. */
+	{": expected ", S_IFLNK, change_target, true},
+	{"mode: ", S_IFREG, change_mode, false},
+	{"mode: ", S_IFDIR, change_mode, false},
+	{"mtime: ", S_IFREG, change_mtime, false},
+	{"mtime: ", S_IFDIR, change_mtime, false},
+	{"mtime: ", S_IFLNK, change_mtime, false},
+	{"link count: ", S_IFREG, change_links, false},
+	{"size: ", S_IFREG, change_size, false},
+	{"uid: ", S_IFREG, change_owner, false},
+	{"uid: ", S_IFLNK, change_owner, false},
+	{"gid: ", S_IFDIR, change_group, false},
 };
 #define CHANGES ((int)(sizeof(changes) / sizeof(changes[0])))
 
-static const struct change *change_make(int index, ino_t *ino)
+START_TEST(test_change)
 {
-	const struct change *change = &changes[index % CHANGES];
-	size_t i = find_any(change->type, 0);
-
-	*ino = found.st[i].st_ino;
-	if (change->apply(found.path[i], &found.st[i]) == 0)
-		return change;
-	ck_assert_int_eq(errno, EPERM);
-	fprintf(stderr, "skipped: %s needs privileges\n", change->detail);
-	return NULL;
-}
-
-START_TEST(test_attribute)
-{
-	const struct change *change;
-	ino_t ino;
+	const struct change *change = &changes[_i % CHANGES];
+	size_t i;
 
 	begin(_i);
 	pause_clean();
-	change = change_make(_i, &ino);
-	if (change)
-		expect_inode(ino, change->detail);
+	i = find_any(change->type, 0);
+	if (change->apply(found.path[i], &found.st[i])) {
+		ck_assert_int_eq(errno, EPERM);
+		fprintf(stderr, "skipped: %s needs privileges\n", change->detail);
+	} else if (change->by_path) {
+		expect_path(found.path[i], change->detail);
+	} else {
+		expect_either(found.st[i].st_ino, found.st[i].st_ino, change->detail);
+	}
 	end();
 }
 END_TEST
@@ -508,34 +494,6 @@ START_TEST(test_resumed)
 }
 END_TEST
 
-/* With keep_going the other workers run to their end, and the first failure is the one told. */
-START_TEST(test_keep_going)
-{
-	struct workload_options options = options_for(_i);
-	struct workload_failure failure;
-	struct workload_stats stats;
-	char path[300], away[300];
-
-	options.workers = 3;
-	options.keep_going = _i % 2;
-	options.max_ops_per_worker = 20000;
-	begin_with(&options);
-	snprintf(path, sizeof(path), "%s/w01", folder);
-	snprintf(away, sizeof(away), "%s/gone", folder);
-	ck_assert_int_eq(rename(path, away), 0);
-	/* The worker holds its folder open; the verification looks for it anew. */
-	wait_ended();
-	ck_assert_int_eq(workload_stop(workload), -EUCLEAN);
-	workload_failure_get(workload, &failure);
-	workload_stats_get(workload, &stats);
-	ck_assert_uint_eq(failure.worker, 1);
-	ck_assert_str_eq(failure.path, "w01/.");
-	ck_assert_int_eq(failure.error, ENOENT);
-	ck_assert_uint_eq(stats.ops_by_kind[WORKLOAD_OP_VERIFY_ALL], options.keep_going ? 3 : 2);
-	end();
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("workload-detect");
@@ -545,14 +503,10 @@ int main(void)
 	tcase_add_loop_test(tcase, test_flipped_bit, 0, SEEDS);
 	tcase_add_loop_test(tcase, test_older_block, 0, SEEDS);
 	tcase_add_loop_test(tcase, test_swapped_contents, 0, SEEDS);
-	tcase_add_loop_test(tcase, test_removed_name, 0, SEEDS);
 	tcase_add_loop_test(tcase, test_added_name, 0, SEEDS);
 	tcase_add_loop_test(tcase, test_swapped_names, 0, SEEDS);
-	tcase_add_loop_test(tcase, test_type, 0, SEEDS);
-	tcase_add_loop_test(tcase, test_target, 0, SEEDS);
-	tcase_add_loop_test(tcase, test_attribute, 0, SEEDS * CHANGES);
+	tcase_add_loop_test(tcase, test_change, 0, SEEDS * CHANGES);
 	tcase_add_loop_test(tcase, test_resumed, 0, SEEDS);
-	tcase_add_loop_test(tcase, test_keep_going, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The neighbour: its models without a filesystem, and all of it on a loop device where it may. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "neighbour_fixture.h"
+#include "soak/nb_dirs_model.h"
+#include "soak/nb_inject.h"
+#include "soak/nb_raw.h"
+#include "soak/nb_shadow.h"
+#include "soak/trace.h"
+#include "unit.h"
+#include "util/clock.h"
+#include "util/rng.h"
+
+#define HEAD (16ULL << 20)
+#define RAW_BYTES 256u
+
+START_TEST(test_profile_good)
+{
+	struct neighbour_profile p;
+	char why[256];
+
+	ck_assert_int_eq(neighbour_profile_parse(NEIGHBOUR_PROFILE_DEFAULT, &p, why, sizeof(why)),
+			 0);
+	ck_assert_str_eq(p.type, "ext4");
+	ck_assert_uint_eq(p.block_size, 1024);
+	ck_assert(!p.journal && !p.generic);
+	ck_assert_int_eq(
+		neighbour_profile_parse("ext4:bs=2048,journal=tiny,commit=1", &p, why, sizeof(why)),
+		0);
+	ck_assert(p.journal && p.journal_tiny && p.commit_s == 1 && p.block_size == 2048);
+	ck_assert_int_eq(neighbour_profile_parse("ext2:bs=1024", &p, why, sizeof(why)), 0);
+	ck_assert(!p.journal);
+	ck_assert_str_eq(p.type, "ext2");
+	ck_assert_int_eq(neighbour_profile_parse("ext4", &p, why, sizeof(why)), 0);
+	ck_assert(p.journal && p.block_size == 4096);
+	ck_assert_int_eq(neighbour_profile_parse("any:xfs", &p, why, sizeof(why)), 0);
+	ck_assert(p.generic);
+	ck_assert_str_eq(p.type, "xfs");
+}
+END_TEST
+
+static const char *const bad_profiles[] = {
+	"",
+	"ext3",
+	"ext4:",
+	"ext4:bs=512",
+	"ext4:bs=1024,",
+	"ext4:bs=1k",
+	"ext4:commit=0",
+	"ext4:nojournal,commit=1",
+	"ext2:journal=tiny",
+	"ext2:commit=5",
+	"any:",
+	"any:../x",
+	"any:a-type-whose-name-is-too-long",
+	"ext4:bs=1024,nojournal,nojournal,nojournal,nojournal,nojournal,nojournal",
+	"ext4 :bs=1024",
+	"ext4:bs=99999999999999999999",
+};
+
+START_TEST(test_profile_bad)
+{
+	struct neighbour_profile p;
+	char why[256] = "";
+	int rc = neighbour_profile_parse(bad_profiles[_i], &p, why, sizeof(why));
+
+	/* Empty options are none. */
+	if (strcmp(bad_profiles[_i], "ext4:") == 0 ||
+	    strcmp(bad_profiles[_i], "ext4:bs=1024,") == 0) {
+		ck_assert_int_eq(rc, 0);
+		return;
+	}
+	ck_assert_msg(rc == -EINVAL, "'%s' was taken", bad_profiles[_i]);
+	ck_assert_str_ne(why, "");
+	ck_assert_ptr_null(strchr(why, '\n'));
+}
+END_TEST
+
+START_TEST(test_format_too_small)
+{
+	struct neighbour_profile p;
+	char why[256] = "";
+
+	neighbour_profile_parse("ext4:bs=4096", &p, why, sizeof(why));
+	ck_assert_int_eq(
+		neighbour_format(&p, "/dev/null", NEIGHBOUR_BYTES_MIN - 4096, why, sizeof(why)),
+		-EINVAL);
+	ck_assert_str_ne(why, "");
+	ck_assert_int_eq(
+		neighbour_format(&p, "/dev/null", NEIGHBOUR_BYTES_MIN + 512, why, sizeof(why)),
+		-EINVAL);
+}
+END_TEST
+
+/* An inode that holds what MODEL says, and noise elsewhere. */
+static void raw_make(const struct nb_inode_model *model, uint8_t raw[RAW_BYTES], uint64_t seed)
+{
+	struct rng rng;
+
+	rng_seed(&rng, seed, 0);
+	rng_fill(&rng, raw, RAW_BYTES);
+	raw[0x80] = 32;
+	raw[0x81] = 0;
+	nb_raw_write(model, raw, true);
+}
+
+START_TEST(test_raw_stale)
+{
+	struct nb_inode_model now = {.times = 5000, .modes = 300, .owners = 70000};
+	uint8_t raw[RAW_BYTES];
+	uint64_t generation;
+	struct rng rng;
+
+	rng_seed(&rng, 1, 2);
+	for (unsigned i = 0; i < 3000; i++) {
+		struct nb_inode_model old = now;
+
+		old.times -= (uint32_t)rng_below(&rng, 5000);
+		old.modes -= (uint32_t)rng_below(&rng, 256);
+		old.owners -= (uint32_t)rng_below(&rng, 2000);
+		raw_make(&old, raw, i);
+		ck_assert(nb_raw_has_nanoseconds(raw, RAW_BYTES));
+		if (nb_raw_generation(&old) == nb_raw_generation(&now)) {
+			ck_assert(nb_raw_matches(&now, raw, true));
+			continue;
+		}
+		ck_assert(!nb_raw_matches(&now, raw, true));
+		ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation),
+				 FAULT_STALE);
+		ck_assert_uint_eq(generation, nb_raw_generation(&old));
+	}
+}
+END_TEST
+
+START_TEST(test_raw_other)
+{
+	struct nb_inode_model now = {.times = 77, .modes = 5, .owners = 6}, next = now;
+	uint8_t raw[RAW_BYTES];
+	uint64_t generation;
+
+	raw_make(&now, raw, 9);
+	ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation), FAULT_NONE);
+	raw[0x88] ^= 0x10; /* a bit of the nanoseconds */
+	ck_assert(!nb_raw_matches(&now, raw, true));
+	ck_assert(nb_raw_matches(&now, raw, false));
+	ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation), FAULT_BITFLIP);
+	ck_assert_uint_eq(generation, 0);
+	/* Seconds of one update with the nanoseconds of another: neither the one nor the other. */
+	next.times++;
+	raw_make(&next, raw, 9);
+	raw[0x10] = 60;
+	ck_assert_int_eq(nb_raw_classify(&next, raw, RAW_BYTES, true, &generation), FAULT_GARBAGE);
+	memset(raw, 0, sizeof(raw));
+	ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation), FAULT_ZEROED);
+	/* From the future: nothing that was ever written. */
+	next.times = now.times + 1000;
+	raw_make(&next, raw, 10);
+	ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation), FAULT_GARBAGE);
+}
+END_TEST
+
+START_TEST(test_raw_values_change)
+{
+	unsigned bad = 0;
+
+	for (uint32_t n = 0; n < 200000; n++)
+		bad += nb_raw_mode(n) == nb_raw_mode(n + 1) || nb_raw_uid(n) == nb_raw_uid(n + 1) ||
+		       nb_raw_gid(n) == nb_raw_gid(n + 1) || nb_raw_uid(n) == 0 ||
+		       nb_raw_uid(n) > 65535 || nb_raw_gid(n) == 0 || nb_raw_gid(n) > 65535 ||
+		       nb_raw_nanoseconds(n) > 999999999;
+	ck_assert_uint_eq(bad, 0);
+}
+END_TEST
+
+START_TEST(test_shadow)
+{
+	static uint8_t image[3000][1024];
+	uint8_t found[1024];
+	struct nb_shadow shadow;
+	uint64_t version;
+	struct rng rng;
+
+	rng_seed(&rng, 3, 4);
+	ck_assert_int_eq(nb_shadow_init(&shadow, NEIGHBOUR_BLOCK_DIRECTORY, 7, 1024), 0);
+	for (unsigned v = 0; v < 3000; v++) {
+		rng_fill(&rng, image[v], 1024);
+		nb_shadow_set(&shadow, image[v]);
+		nb_shadow_set(&shadow, image[v]); /* the same again is no new version */
+		ck_assert_uint_eq(shadow.version, v + 1);
+	}
+	ck_assert_int_eq(nb_shadow_classify(&shadow, image[2999], &version), FAULT_NONE);
+	for (unsigned v = 3000 - NB_SHADOW_HISTORY + 1; v < 2999; v++) {
+		ck_assert_int_eq(nb_shadow_classify(&shadow, image[v], &version), FAULT_STALE);
+		ck_assert_uint_eq(version, v + 1);
+	}
+	/* Older than what is remembered: no claim is made. */
+	ck_assert_int_eq(nb_shadow_classify(&shadow, image[5], &version), FAULT_GARBAGE);
+	ck_assert_uint_eq(version, 0);
+	memcpy(found, image[2999], 1024);
+	memcpy(found + 512, image[2998] + 512, 512);
+	ck_assert_int_eq(nb_shadow_classify(&shadow, found, &version), FAULT_TORN);
+	ck_assert_uint_eq(version, 2999);
+	memcpy(found, image[2999], 1024);
+	found[1023] ^= 0x80;
+	ck_assert_int_eq(nb_shadow_classify(&shadow, found, &version), FAULT_BITFLIP);
+	memset(found, 0, sizeof(found));
+	ck_assert_int_eq(nb_shadow_classify(&shadow, found, &version), FAULT_ZEROED);
+	nb_shadow_rebase(&shadow, 8);
+	nb_shadow_set(&shadow, image[0]);
+	ck_assert_int_eq(nb_shadow_classify(&shadow, image[2999], &version), FAULT_GARBAGE);
+	nb_shadow_free(&shadow);
+}
+END_TEST
+
+#define LENGTH 40u
+
+START_TEST(test_names)
+{
+	struct nb_names names = {.last = 20};
+	struct nb_names_seen seen = {0};
+	struct nb_names_wrong wrong;
+	char name[NB_NAME_MAX + 1];
+
+	names.generation[3] = 17;
+	names.generation[39] = 20;
+	nb_names_format(3, 17, LENGTH, name);
+	ck_assert_uint_eq(strlen(name), LENGTH);
+	ck_assert(nb_names_see(&names, &seen, ".", LENGTH, &wrong));
+	ck_assert(nb_names_see(&names, &seen, name, LENGTH, &wrong));
+	ck_assert(!nb_names_see(&names, &seen, name, LENGTH, &wrong)); /* twice */
+	ck_assert(!nb_names_seen_all(&names, &seen, LENGTH, &wrong));
+	ck_assert_uint_eq(wrong.expected, 20);
+	ck_assert_str_eq(wrong.what, "missing");
+	nb_names_format(39, 19, LENGTH, name);
+	ck_assert(!nb_names_see(&names, &seen, name, LENGTH, &wrong)); /* an older one */
+	ck_assert(wrong.known);
+	ck_assert_uint_eq(wrong.found, 19);
+	nb_names_format(39, 21, LENGTH, name);
+	ck_assert(!nb_names_see(&names, &seen, name, LENGTH, &wrong)); /* never written */
+	ck_assert(!wrong.known);
+	nb_names_format(39, 20, LENGTH, name);
+	name[LENGTH - 1] = 'y';
+	ck_assert(!nb_names_see(&names, &seen, name, LENGTH, &wrong)); /* damaged */
+	name[LENGTH - 1] = 'x';
+	ck_assert(nb_names_see(&names, &seen, name, LENGTH, &wrong));
+	ck_assert(nb_names_seen_all(&names, &seen, LENGTH, &wrong));
+}
+END_TEST
+
+START_TEST(test_trace_estimate)
+{
+	struct trace_counts counts = {.window_ns = 100, .total_ns = 1000};
+
+	ck_assert_uint_eq(trace_estimate(&counts, 7), 70);
+	counts.window_ns = 0;
+	ck_assert_uint_eq(trace_estimate(&counts, 7), 0);
+}
+END_TEST
+
+START_TEST(test_inject_names)
+{
+	enum neighbour_block type;
+
+	ck_assert_int_eq(nb_inject_parse("nb-stale-inode-table", &type), 0);
+	ck_assert_int_eq(type, NEIGHBOUR_BLOCK_INODES);
+	ck_assert_int_eq(nb_inject_parse("nb-stale-block-map", &type), 0);
+	ck_assert_int_eq(type, NEIGHBOUR_BLOCK_MAP);
+	ck_assert_int_eq(nb_inject_parse("nb-stale-none", &type), -EINVAL);
+	ck_assert_int_eq(nb_inject_parse("stale", &type), -EINVAL);
+	ck_assert_int_eq(nb_inject_parse("nb-stale-", &type), -EINVAL);
+}
+END_TEST
+
+static const char *const profiles[] = {
+	NEIGHBOUR_PROFILE_DEFAULT,
+	"ext2:bs=1024",
+	"ext4:bs=2048,journal=tiny,commit=1",
+	"ext4:bs=4096",
+	"any:ext3",
+};
+#define PROFILES ((int)(sizeof(profiles) / sizeof(profiles[0])))
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+static void no_failure(struct neighbour *nb)
+{
+	struct neighbour_failure failure;
+
+	neighbour_failure_get(nb, &failure);
+	ck_assert_msg(!failure.failed, "%s", failure.text);
+}
+
+/* Twice a part of a second of everything, a check in the middle and one at the end. */
+START_TEST(test_clean)
+{
+	struct neighbour_fixture f;
+	struct neighbour_stats stats;
+	uint64_t pages[256];
+	char why[256] = "";
+	size_t hot;
+
+	neighbour_fixture_open(&f, profiles[_i], HEAD);
+	f.options.trace = true;
+	neighbour_fixture_start(&f);
+	sleep_ms(700);
+	ck_assert_msg(neighbour_check(f.nb, why, sizeof(why)) == 0, "%s", why);
+	sleep_ms(700);
+	no_failure(f.nb);
+	neighbour_stop(f.nb);
+	neighbour_stats_get(f.nb, &stats);
+	ck_assert_uint_gt(stats.updates, 0);
+	for (unsigned leg = 0; leg < NEIGHBOUR_LEGS; leg++)
+		if (!(stats.absent & 1u << leg))
+			ck_assert_msg(stats.leg[leg] > 0, "%s did nothing",
+				      neighbour_leg_name((enum neighbour_leg)leg));
+	hot = neighbour_hot_pages(f.nb, pages, 256);
+	if (f.options.profile.generic) {
+		ck_assert_uint_eq(hot, 0);
+	} else {
+		ck_assert_uint_eq(stats.absent, 0);
+		ck_assert_uint_gt(hot, 32);
+		ck_assert_uint_gt(stats.verified, 0);
+		for (size_t i = 0; i < hot; i++)
+			ck_assert(pages[i] % 4096 == 0 && pages[i] < HEAD);
+	}
+	ck_assert_msg(neighbour_finish(f.nb, why, sizeof(why)) == 0, "%s", why);
+	no_failure(f.nb);
+	if (!f.options.profile.generic)
+		ck_assert_ptr_nonnull(strstr(neighbour_fsck_log(f.nb), "Pass 5"));
+	neighbour_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_full)
+{
+	struct neighbour_fixture f;
+	struct neighbour_failure failure;
+	char path[128];
+	int fd;
+
+	neighbour_fixture_open(&f, NEIGHBOUR_PROFILE_DEFAULT, HEAD);
+	/* The bitmaps are for ourselves to change: watching them would find the filler. */
+	f.options.legs = 1u << NEIGHBOUR_INODES | 1u << NEIGHBOUR_XATTRS | 1u << NEIGHBOUR_EXTENTS;
+	neighbour_fixture_start(&f);
+	snprintf(path, sizeof(path), "%s/filler", f.mount_dir);
+	neighbour_pause(f.nb);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	for (off_t step = 1 << 20, at = 0; step >= 1024; step /= 2)
+		while (fallocate(fd, 0, at, step) == 0)
+			at += step;
+	close(fd);
+	neighbour_resume(f.nb);
+	ck_assert(neighbour_fixture_wait(&f, 20, &failure));
+	ck_assert_msg(failure.fault == NEIGHBOUR_TROUBLE, "%s", failure.text);
+	ck_assert_ptr_nonnull(strstr(failure.text, "full"));
+	neighbour_fixture_close(&f);
+}
+END_TEST
+
+/* ext4 can be told to report an error of its own. */
+START_TEST(test_fs_error)
+{
+	struct neighbour_fixture f;
+	struct neighbour_failure failure;
+	char path[128], why[256];
+	int fd, rc;
+
+	neighbour_fixture_open(&f, NEIGHBOUR_PROFILE_DEFAULT, HEAD);
+	neighbour_fixture_start(&f);
+	snprintf(path, sizeof(path), "/sys/fs/ext4/%s/trigger_fs_error",
+		 strrchr(f.device, '/') + 1);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		ck_assert_int_eq(write(fd, "1", 1), 1);
+		close(fd);
+		ck_assert(neighbour_fixture_wait(&f, 20, &failure));
+		ck_assert_msg(failure.fault == NEIGHBOUR_FS_ERROR, "%s", failure.text);
+		neighbour_stop(f.nb);
+		rc = neighbour_finish(f.nb, why, sizeof(why));
+		ck_assert_int_eq(rc, -EUCLEAN);
+	}
+	neighbour_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_unmountable)
+{
+	struct neighbour_fixture f;
+	char why[256] = "", zeros[4096] = {0};
+	int fd;
+
+	neighbour_fixture_open(&f, NEIGHBOUR_PROFILE_DEFAULT, HEAD);
+	fd = open(f.device, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, zeros, sizeof(zeros), 0), (int)sizeof(zeros));
+	close(fd);
+	ck_assert_int_lt(neighbour_mount(&f.options, &f.nb, why, sizeof(why)), 0);
+	ck_assert_str_ne(why, "");
+	neighbour_fixture_close(&f);
+}
+END_TEST
+
+/* Damage of a block that nobody watches is found by e2fsck at the end. */
+START_TEST(test_fsck)
+{
+	struct neighbour_fixture f;
+	struct neighbour_failure failure;
+	char why[256] = "", byte = 0x55;
+	int fd;
+
+	neighbour_fixture_open(&f, "ext2:bs=1024", HEAD);
+	f.options.legs = 1u << NEIGHBOUR_INODES;
+	neighbour_fixture_start(&f);
+	sleep_ms(200);
+	neighbour_stop(f.nb);
+	fd = open(f.device, O_RDWR | O_CLOEXEC);
+	/* The first group's count of free blocks. */
+	ck_assert_int_eq(pwrite(fd, &byte, 1, 2048 + 12), 1);
+	close(fd);
+	ck_assert_int_eq(neighbour_finish(f.nb, why, sizeof(why)), -EUCLEAN);
+	neighbour_failure_get(f.nb, &failure);
+	ck_assert_int_eq(failure.fault, NEIGHBOUR_FSCK);
+	neighbour_fixture_close(&f);
+}
+END_TEST
+
+static void device_tests(Suite *suite, bool available)
+{
+	TCase *tcase = tcase_create("device");
+
+	tcase_set_timeout(tcase, 90);
+	suite_add_tcase(suite, tcase);
+	if (!available)
+		return;
+	tcase_add_loop_test(tcase, test_clean, 0, PROFILES);
+	tcase_add_test(tcase, test_full);
+	tcase_add_test(tcase, test_fs_error);
+	tcase_add_test(tcase, test_unmountable);
+	tcase_add_test(tcase, test_fsck);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("neighbour");
+	TCase *tcase = tcase_create("models");
+	const char *reason = neighbour_fixture_unavailable();
+
+	if (reason)
+		printf("# the tests on a device are left out: %s\n", reason);
+	tcase_add_test(tcase, test_profile_good);
+	tcase_add_loop_test(tcase, test_profile_bad, 0,
+			    (int)(sizeof(bad_profiles) / sizeof(bad_profiles[0])));
+	tcase_add_test(tcase, test_format_too_small);
+	tcase_add_test(tcase, test_raw_stale);
+	tcase_add_test(tcase, test_raw_other);
+	tcase_add_test(tcase, test_raw_values_change);
+	tcase_add_test(tcase, test_shadow);
+	tcase_add_test(tcase, test_names);
+	tcase_add_test(tcase, test_trace_estimate);
+	tcase_add_test(tcase, test_inject_names);
+	suite_add_tcase(suite, tcase);
+	device_tests(suite, !reason);
+	return unit_run(suite);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A lost update is planted in each kind of block of the neighbour; it must be found in time and
+ * named to the block. CHURNFS_SEEDS says how many seeds are tried (default 2, of each kind).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "neighbour_fixture.h"
+#include "soak/nb_inject.h"
+#include "unit.h"
+#include "util/clock.h"
+#include "util/units.h"
+
+#define HEAD (16ULL << 20)
+#define SEEDS_DEFAULT 2
+#define PLANT_TRIES 50
+/* What issue and manual promise: seconds from the planting to the finding. */
+#define SECONDS_INODES 1
+#define SECONDS_OTHERS 5
+
+static const char *const profiles[] = {
+	NEIGHBOUR_PROFILE_DEFAULT,
+	"ext4:bs=4096",
+	"ext4:bs=2048,journal=tiny,commit=1",
+	"ext2:bs=1024",
+};
+#define PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+static uint64_t seeds(void)
+{
+	const char *text = getenv("CHURNFS_SEEDS");
+	uint64_t n;
+
+	return text && number_parse(text, &n) == 0 && n ? n : SEEDS_DEFAULT;
+}
+
+static int plant(struct neighbour_fixture *f, enum neighbour_block type, uint64_t seed,
+		 struct nb_injection *injection)
+{
+	int rc = -EAGAIN;
+
+	for (unsigned i = 0; i < PLANT_TRIES && rc == -EAGAIN; i++)
+		rc = nb_inject_plant(f->nb, type, seed + i * 1000003, injection);
+	return rc;
+}
+
+static void found_check(const struct nb_injection *injection, const struct neighbour_failure *f,
+			unsigned seconds, const char *context)
+{
+	ck_assert_msg(f->fault == NEIGHBOUR_CORRUPT, "%s: %s", context, f->text);
+	ck_assert_msg(f->type == injection->type, "%s: %s", context, f->text);
+	ck_assert_msg(f->block == injection->block, "%s: block %" PRIu64 " planted: %s", context,
+		      injection->block, f->text);
+	ck_assert_msg(f->kind == FAULT_STALE, "%s: %s", context, f->text);
+	ck_assert_msg(f->found_generation && f->found_generation < f->expected_generation, "%s: %s",
+		      context, f->text);
+	ck_assert_msg(f->when_ns - injection->when_ns < seconds * NS_PER_SEC,
+		      "%s: after %" PRIu64 " ns", context, f->when_ns - injection->when_ns);
+	ck_assert_uint_eq(f->length, injection->length);
+	/* Inodes go on changing; what lies at rest must be shown to the byte. */
+	if (injection->type != NEIGHBOUR_BLOCK_INODES) {
+		ck_assert_mem_eq(f->expected, injection->expected, f->length);
+		ck_assert_mem_eq(f->found, injection->planted, f->length);
+	}
+}
+
+START_TEST(test_planted)
+{
+	enum neighbour_block type = (enum neighbour_block)_i;
+	unsigned seconds = type == NEIGHBOUR_BLOCK_INODES ? SECONDS_INODES : SECONDS_OTHERS;
+
+	for (uint64_t seed = 1; seed <= seeds(); seed++) {
+		const char *profile = profiles[seed % PROFILES];
+		struct neighbour_failure failure;
+		struct nb_injection injection;
+		struct neighbour_fixture f;
+		char context[128];
+		int rc;
+
+		snprintf(context, sizeof(context), "%s seed %" PRIu64 " %s",
+			 neighbour_block_name(type), seed, profile);
+		neighbour_fixture_open(&f, profile, HEAD);
+		f.options.seed = seed;
+		neighbour_fixture_start(&f);
+		rc = plant(&f, type, seed, &injection);
+		/* ext2's own driver has no directory blocks in the device's cache. */
+		if (rc == -EOPNOTSUPP && strncmp(profile, "ext2", 4) == 0) {
+			neighbour_fixture_close(&f);
+			continue;
+		}
+		ck_assert_msg(rc == 0, "%s: planting: %s", context, strerror(-rc));
+		ck_assert_msg(neighbour_fixture_wait(&f, seconds * 4, &failure),
+			      "%s: not found: block %" PRIu64, context, injection.block);
+		found_check(&injection, &failure, seconds, context);
+		neighbour_fixture_close(&f);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("neighbour-inject");
+	TCase *tcase = tcase_create("planted");
+	const char *reason = neighbour_fixture_unavailable();
+
+	if (reason) {
+		printf("1..0 # SKIP %s\n", reason);
+		return 0;
+	}
+	tcase_set_timeout(tcase, 30 + 10.0 * (double)seeds());
+	tcase_add_loop_test(tcase, test_planted, NEIGHBOUR_BLOCK_NONE + 1, NEIGHBOUR_BLOCKS);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
