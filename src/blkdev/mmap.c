@@ -19,31 +19,71 @@ struct mmap_dev {
 };
 
 struct copy {
-	void *to;
-	const void *from;
+	char *mapped;
+	char *own;
 	size_t len;
 };
 
-static int copy_run(void *arg)
+#define WORD sizeof(uint64_t)
+
+/* Bytes up to the next word of the mapping, then words, then bytes. */
+static size_t step_of(const struct copy *copy, size_t done)
+{
+	bool aligned = ((uintptr_t)(copy->mapped + done) % WORD) == 0;
+
+	return aligned && copy->len - done >= WORD ? WORD : 1;
+}
+
+/*
+ * A block may be read while it is written: what was read is then thrown away (see ledger.h). So the
+ * mapping is read and written in atomic units, which is what memory does anyway, and the tools
+ * that look for races are told.
+ */
+static int copy_from_mapping(void *arg)
 {
 	const struct copy *copy = arg;
+	size_t step;
 
-	memcpy(copy->to, copy->from, copy->len);
+	for (size_t i = 0; i < copy->len; i += step) {
+		step = step_of(copy, i);
+		if (step == WORD) {
+			uint64_t word = __atomic_load_n((uint64_t *)(void *)(copy->mapped + i),
+							__ATOMIC_RELAXED);
+
+			memcpy(copy->own + i, &word, WORD);
+		} else {
+			copy->own[i] = __atomic_load_n(copy->mapped + i, __ATOMIC_RELAXED);
+		}
+	}
 	return 0;
 }
 
-static int guarded_copy(void *to, const void *from, size_t len)
+static int copy_to_mapping(void *arg)
 {
-	struct copy copy = {.to = to, .from = from, .len = len};
+	const struct copy *copy = arg;
+	size_t step;
 
-	return sigbus_guard(copy_run, &copy);
+	for (size_t i = 0; i < copy->len; i += step) {
+		step = step_of(copy, i);
+		if (step == WORD) {
+			uint64_t word;
+
+			memcpy(&word, copy->own + i, WORD);
+			__atomic_store_n((uint64_t *)(void *)(copy->mapped + i), word,
+					 __ATOMIC_RELAXED);
+		} else {
+			__atomic_store_n(copy->mapped + i, copy->own[i], __ATOMIC_RELAXED);
+		}
+	}
+	return 0;
 }
 
 static int mmap_read(struct blkdev *dev, void *buf, size_t len, uint64_t offset)
 {
 	struct mmap_dev *priv = dev->priv;
+	struct copy copy = {.mapped = priv->base + offset, .own = buf, .len = len};
 
-	return guarded_copy(buf, priv->base + offset, len);
+	return sigbus_guard(copy_from_mapping, &copy);
 }
 
 static int mmap_write(struct blkdev *dev, const struct blkdev_io *io, unsigned count)
@@ -51,7 +91,12 @@ static int mmap_write(struct blkdev *dev, const struct blkdev_io *io, unsigned c
 	struct mmap_dev *priv = dev->priv;
 
 	for (unsigned i = 0; i < count; i++) {
-		int rc = guarded_copy(priv->base + io[i].offset, io[i].buf, io[i].len);
+		struct copy copy = {
+			.mapped = priv->base + io[i].offset,
+			.own = (char *)(uintptr_t)io[i].buf,
+			.len = io[i].len,
+		};
+		int rc = sigbus_guard(copy_to_mapping, &copy);
 
 		if (rc)
 			return rc;

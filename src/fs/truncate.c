@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 
 #include "fs/core.h"
-#include "meta/alloc.h"
 #include "meta/data.h"
 #include "meta/extent.h"
 #include "meta/inode.h"
+#include "meta/recover.h"
 
 /* Frees blocks behind SIZE as far as one transaction goes; the flag tells a mount to go on. */
 static int shrink_step(struct fs *fs, struct txn *txn, uint64_t ino, uint64_t size, bool *done)
@@ -127,34 +127,7 @@ int file_resize(struct fs *fs, struct inode *inode, uint64_t size)
 	return rc ? rc : file_grow(fs, inode->ino, size);
 }
 
-static int reap_step(struct fs *fs, struct txn *txn, uint64_t ino, bool *done)
-{
-	struct inode_info info;
-	int rc = inode_fetch(fs, txn, ino, &info);
-
-	if (rc)
-		return rc;
-	if (info.links)
-		return -EUCLEAN;
-	rc = extent_truncate(fs->vol, txn, ino, &info, 0, done);
-	if (!rc && *done) {
-		rc = inode_free(fs->vol, txn, ino, S_ISDIR(info.mode));
-		memset(&info, 0, sizeof(info));
-	}
-	return rc ? rc : inode_write(fs->vol, txn, ino, &info);
-}
-
 int inode_reap(struct fs *fs, uint64_t ino)
 {
-	struct txn txn;
-	bool done;
-	int rc;
-
-	do {
-		do {
-			txn_begin(&txn, fs->vol->txns);
-			rc = reap_step(fs, &txn, ino, &done);
-		} while (txn_finish(&txn, &rc));
-	} while (!rc && !done);
-	return rc;
+	return inode_finish(fs->vol, ino);
 }

@@ -31,6 +31,8 @@ bool checker_report(const struct checker *checker, uint64_t block,
 		    struct finding *finding)
 {
 	uint8_t expected[CFS_BLOCK_SIZE_MAX];
+	uint32_t history[LEDGER_HISTORY_MAX];
+	unsigned versions = ledger_history(checker->ledger, block, history);
 	bool known = snap->generation && ledger_shadow(checker->ledger, block, snap, expected);
 	struct classify_input in = {
 		.found = image,
@@ -39,6 +41,9 @@ bool checker_report(const struct checker *checker, uint64_t block,
 		.block = block,
 		.expected_generation = snap->generation,
 		.prev_generation = snap->prev_generation,
+		.history = history,
+		.history_count = versions,
+		.history_complete = versions < LEDGER_HISTORY_MAX,
 		.expected_crc = snap->crc,
 		.type = snap->type,
 		.owner = snap->owner,

@@ -47,11 +47,33 @@ struct sector_census {
 	bool clean;	/* a sector is as expected */
 	bool damaged;	/* a sector has the expected stamp, but not the content */
 	bool mixed;	/* not all stamps are alike */
-	bool previous;	/* a stamp is that of the version before */
+	bool previous;	/* a stamp is that of an earlier version, for all that is known */
+	bool invented;	/* a stamp is none that this block ever had */
+	bool stamps;	/* the unexpected stamps are all that is wrong */
 	bool older;	/* every unexpected stamp is that of some earlier generation */
 	bool repeated;	/* all unexpected stamps are alike, and there are several */
 	unsigned other; /* sectors with an unexpected stamp */
 };
+
+/* True if the block had a version with this stamp. */
+static bool stamp_known(const struct classify_input *in, uint32_t stamp)
+{
+	for (unsigned i = 0; i < in->history_count; i++)
+		if (in->history[i] == stamp)
+			return true;
+	return in->prev_generation && stamp == (uint32_t)in->prev_generation;
+}
+
+/* True if the history reaches back far enough to say that there was no such version. */
+static bool stamp_unknown(const struct classify_input *in, uint32_t stamp)
+{
+	if (stamp_known(in, stamp))
+		return false;
+	if (in->history_complete)
+		return in->history != NULL;
+	return in->history_count &&
+	       (int32_t)(stamp - in->history[in->history_count - 1]) > 0;
+}
 
 static void sectors_count(const struct classify_input *in, struct sector_census *census)
 {
@@ -60,6 +82,7 @@ static void sectors_count(const struct classify_input *in, struct sector_census 
 
 	memset(census, 0, sizeof(*census));
 	census->older = true;
+	census->stamps = true;
 	for (uint32_t i = 0; i < in->block_size / CFS_SECTOR_SIZE; i++) {
 		uint32_t stamp = tag_sector_stamp(in->found, i);
 		size_t offset = (size_t)i * CFS_SECTOR_SIZE;
@@ -77,7 +100,11 @@ static void sectors_count(const struct classify_input *in, struct sector_census 
 		if (!census->other++)
 			first = stamp;
 		alike &= stamp == first;
-		census->previous |= in->prev_generation && stamp == (uint32_t)in->prev_generation;
+		census->previous |= stamp_known(in, stamp);
+		census->invented |= stamp_unknown(in, stamp);
+		census->stamps &= memcmp((const char *)in->found + offset,
+					 (const char *)in->expected + offset,
+					 CFS_SECTOR_SIZE - sizeof(le32)) == 0;
 		/* Stamps are the low halves of generations and wrap around. */
 		census->older &= (int32_t)(want - stamp) > 0;
 	}
@@ -107,8 +134,12 @@ static bool sectors_torn(const struct classify_input *in, const struct finding *
 		return false;
 	if (census.previous)
 		return true;
+	if (census.invented)
+		return false;
+	/* Older than what is remembered: a few wrong bits would hardly meet in a stamp alone. */
 	if (census.older)
-		return census.repeated || f->differing_bits > STAMP_FLIP_MAX;
+		return census.repeated || (census.stamps && f->differing_bits > 1) ||
+		       f->differing_bits > STAMP_FLIP_MAX;
 	return census.clean && f->differing_bits > BITFLIP_MAX;
 }
 

@@ -3,6 +3,7 @@
 #ifndef CHURNFS_INTEGRITY_CLASSIFY_H
 #define CHURNFS_INTEGRITY_CLASSIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum fault_kind {
@@ -39,6 +40,9 @@ struct classify_input {
 	uint64_t block;
 	uint64_t expected_generation; /* 0 if only the tag is known to be wrong */
 	uint64_t prev_generation;     /* of the version before the expected one, 0 if none */
+	const uint32_t *history;      /* low halves of earlier generations, the latest first */
+	unsigned history_count;
+	bool history_complete;	      /* there were no others before */
 	uint32_t expected_crc;
 	uint32_t type;
 	uint64_t owner;

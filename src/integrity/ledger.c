@@ -12,10 +12,10 @@
 #include "util/clock.h"
 
 #define LEDGER_MAGIC 0x726764656c737264ULL
-#define LEDGER_VERSION 1u
+#define LEDGER_VERSION 2u
 #define LEDGER_ALIGN 4096u
 
-/* One cache line. The writer holds the block's lock; readers check SEQUENCE. */
+/* The writer holds the block's lock; readers check SEQUENCE. Snapshots need the first line only. */
 struct ledger_entry {
 	_Atomic uint64_t sequence;
 	_Atomic uint64_t generation;
@@ -24,9 +24,11 @@ struct ledger_entry {
 	_Atomic uint64_t written_ns;
 	_Atomic uint32_t crc;
 	_Atomic uint32_t type;
-	uint64_t reserved[2];
+	_Atomic uint32_t history_count; /* generations ever entered into the ring */
+	uint32_t reserved[3];
+	_Atomic uint32_t history[LEDGER_HISTORY_MAX]; /* ring: low halves of earlier generations */
 };
-_Static_assert(sizeof(struct ledger_entry) == 64, "ledger entry is a cache line");
+_Static_assert(sizeof(struct ledger_entry) == 256, "ledger entry is four cache lines");
 
 struct ledger_slot {
 	struct ledger_finding record;
@@ -200,6 +202,19 @@ void ledger_write_begin(struct ledger *ledger, uint64_t block)
 	atomic_store(&e->sequence, sequence | 1);
 }
 
+/* The entry's present generation becomes history. */
+static void history_push(struct ledger_entry *e)
+{
+	uint64_t generation = atomic_load_explicit(&e->generation, memory_order_relaxed);
+	uint32_t n = atomic_load_explicit(&e->history_count, memory_order_relaxed);
+
+	if (!generation)
+		return;
+	atomic_store_explicit(&e->history[n % LEDGER_HISTORY_MAX], (uint32_t)generation,
+			      memory_order_release);
+	atomic_store_explicit(&e->history_count, n + 1, memory_order_release);
+}
+
 static void write_finish(struct ledger_entry *e)
 {
 	uint64_t sequence = atomic_load_explicit(&e->sequence, memory_order_relaxed);
@@ -215,6 +230,7 @@ void ledger_write_end(struct ledger *ledger, uint64_t block, const void *image, 
 
 	tag_decode(image, &tag);
 	memcpy(ledger->shadow + block * bs, image, bs);
+	history_push(e);
 	atomic_store_explicit(&e->generation, tag.generation, memory_order_release);
 	atomic_store_explicit(&e->prev_generation, tag.prev_generation, memory_order_release);
 	atomic_store_explicit(&e->owner, tag.owner, memory_order_release);
@@ -228,6 +244,7 @@ static void entry_clear(struct ledger *ledger, uint64_t block)
 {
 	struct ledger_entry *e = &ledger->entries[block];
 
+	history_push(e);
 	atomic_store_explicit(&e->generation, 0, memory_order_release);
 	write_finish(e);
 }
@@ -269,6 +286,18 @@ bool ledger_unchanged(const struct ledger *ledger, uint64_t block,
 		      const struct ledger_snapshot *snap)
 {
 	return atomic_load(&ledger->entries[block].sequence) == snap->sequence;
+}
+
+unsigned ledger_history(const struct ledger *ledger, uint64_t block, uint32_t *history)
+{
+	const struct ledger_entry *e = &ledger->entries[block];
+	uint32_t pushed = atomic_load_explicit(&e->history_count, memory_order_acquire);
+	unsigned count = pushed < LEDGER_HISTORY_MAX ? pushed : LEDGER_HISTORY_MAX;
+
+	for (unsigned i = 0; i < count; i++)
+		history[i] = atomic_load_explicit(
+			&e->history[(pushed - 1 - i) % LEDGER_HISTORY_MAX], memory_order_acquire);
+	return count;
 }
 
 bool ledger_shadow(const struct ledger *ledger, uint64_t block, const struct ledger_snapshot *snap,

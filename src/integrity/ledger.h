@@ -23,6 +23,7 @@
 #include "integrity/classify.h"
 
 #define LEDGER_FINDINGS_MAX 16u
+#define LEDGER_HISTORY_MAX 48u
 
 struct ledger;
 
@@ -97,6 +98,13 @@ bool ledger_snapshot(const struct ledger *ledger, uint64_t block, struct ledger_
 /* True if nothing was written since the snapshot: the block read in between must match it. */
 bool ledger_unchanged(const struct ledger *ledger, uint64_t block,
 		      const struct ledger_snapshot *snap);
+
+/*
+ * Copies the low halves of the generations that the block had before, the latest first, into
+ * HISTORY (room for LEDGER_HISTORY_MAX). Returns how many; fewer than the maximum means all. To be
+ * believed only if ledger_unchanged() holds afterwards.
+ */
+unsigned ledger_history(const struct ledger *ledger, uint64_t block, uint32_t *history);
 
 /*
  * Copies the shadow image of the block. Returns true if it belongs to SNAP, that is, its checksum

@@ -48,7 +48,7 @@ static int inode_step(struct volume *vol, struct txn *txn, uint64_t ino, bool *d
 	return rc ? rc : inode_write(vol, txn, ino, &inode);
 }
 
-static int inode_finish(struct volume *vol, uint64_t ino)
+int inode_finish(struct volume *vol, uint64_t ino)
 {
 	bool done = false;
 	int rc = 0;

@@ -120,12 +120,13 @@ static json_t *workload_finding_json(const struct report *r)
 
 static json_t *injection_json(const struct report *r)
 {
-	return json_pack("{s:s, s:I, s:s, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I}",
 			 "kind", fault_kind_name(r->injection.kind),
 			 "block", integer(r->injection.block),
 			 "type", tag_type_name(r->injection.type),
 			 "expected_generation", integer(r->injection.expected_generation),
-			 "planted_generation", integer(r->injection.planted_generation));
+			 "planted_generation", integer(r->injection.planted_generation),
+			 "monotonic_ns", integer(r->injection.when_ns));
 }
 
 static json_t *report_json(const struct report *r)

@@ -3,6 +3,7 @@
 #include "soak/worker.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,16 +11,22 @@
 #include "soak/ops.h"
 #include "util/clock.h"
 
+static int folder_path(const struct worker *worker, char *path, size_t size)
+{
+	int n = snprintf(path, size, "%s/%s", worker->shared->root, worker->dir);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
 /* Makes the folder with a mode that neither the umask nor the parent decides. */
 static int folder_make(struct worker *worker)
 {
-	char path[WORKLOAD_PATH_MAX];
+	char path[PATH_MAX];
 	struct stat st;
-	int64_t rc;
+	int64_t rc = folder_path(worker, path, sizeof(path));
 
-	if (snprintf(path, sizeof(path), "%s/%s", worker->shared->root, worker->dir) >=
-	    (int)sizeof(path))
-		return -ENAMETOOLONG;
+	if (rc)
+		return (int)rc;
 	rc = CALL(mkdir(path, 0755));
 	if (rc)
 		return (int)rc;
@@ -79,12 +86,15 @@ void worker_free(struct worker *worker)
 
 int worker_open(struct worker *worker)
 {
-	char path[WORKLOAD_PATH_MAX];
+	char path[PATH_MAX];
 	int64_t fd;
+	int rc;
 
 	if (worker->dirfd >= 0)
 		return 0;
-	snprintf(path, sizeof(path), "%.2200s/%s", worker->shared->root, worker->dir);
+	rc = folder_path(worker, path, sizeof(path));
+	if (rc)
+		return rc;
 	fd = CALL(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (fd < 0)
 		return (int)fd;

@@ -41,10 +41,10 @@ static int probe_dir_types(struct worker *worker)
 		close((int)fd);
 		return -ENOMEM;
 	}
-	while ((entry = readdir(stream))) {
-		if (strcmp(entry->d_name, "probe") == 0)
-			worker->features.dir_types = entry->d_type != DT_UNKNOWN;
-	}
+	do {
+		entry = readdir(stream);
+	} while (entry && strcmp(entry->d_name, "probe") != 0);
+	worker->features.dir_types = entry && entry->d_type != DT_UNKNOWN;
 	closedir(stream);
 	return 0;
 }

@@ -242,6 +242,74 @@ START_TEST(private_and_shared)
 }
 END_TEST
 
+/*
+ * Two directories, each with one within: each thread moves its own below the other's inner one. The
+ * moves share no inode, so no lock of inodes keeps them apart; if both succeeded, there was a ring.
+ */
+#define RING_ROUNDS 400
+
+struct ring_end {
+	struct fs *fs;
+	pthread_barrier_t *barrier;
+	uint64_t parent, target;
+	const char *name;
+	int rc[RING_ROUNDS]; /* of the move down */
+	int back;	     /* first error of a move back */
+};
+
+static void *ring_run(void *arg)
+{
+	struct ring_end *end = arg;
+
+	for (int i = 0; i < RING_ROUNDS; i++) {
+		int rc;
+
+		pthread_barrier_wait(end->barrier);
+		end->rc[i] = fs_rename(end->fs, end->parent, end->name, end->target, "moved", 0);
+		pthread_barrier_wait(end->barrier);
+		if (end->rc[i])
+			continue;
+		rc = fs_rename(end->fs, end->target, "moved", end->parent, end->name, 0);
+		if (rc && !end->back)
+			end->back = rc;
+	}
+	return NULL;
+}
+
+START_TEST(no_rings)
+{
+	struct fs *fs = fsx_mount(META_BLOCK_SIZE(_i));
+	uint64_t a = fsx_dir(fs, ROOT, "a"), b = fsx_dir(fs, ROOT, "b");
+	uint64_t x = fsx_dir(fs, a, "x"), y = fsx_dir(fs, b, "y");
+	uint64_t in_x = fsx_dir(fs, x, "in"), in_y = fsx_dir(fs, y, "in");
+	const uint64_t inos[] = {a, b, x, y, in_x, in_y};
+	pthread_barrier_t barrier;
+	struct ring_end ends[2] = {
+		{.fs = fs, .barrier = &barrier, .parent = a, .name = "x", .target = in_y},
+		{.fs = fs, .barrier = &barrier, .parent = b, .name = "y", .target = in_x},
+	};
+	pthread_t threads[2];
+
+	ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, 2), 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, ring_run, &ends[i]), 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	for (int i = 0; i < RING_ROUNDS; i++) {
+		int down = ends[0].rc[i], other = ends[1].rc[i];
+
+		ck_assert_msg((down == 0 && other == -EINVAL) || (down == -EINVAL && other == 0),
+			      "round %d: %d and %d", i, down, other);
+	}
+	ck_assert_int_eq(ends[0].back, 0);
+	ck_assert_int_eq(ends[1].back, 0);
+	pthread_barrier_destroy(&barrier);
+	for (size_t i = 0; i < sizeof(inos) / sizeof(inos[0]); i++)
+		fs_forget(fs, inos[i], 1);
+	fsx_unmount(fs);
+}
+END_TEST
+
 TCase *fs_threads_case(void)
 {
 	TCase *tc = tcase_create("threads");
@@ -249,5 +317,6 @@ TCase *fs_threads_case(void)
 	tcase_add_unchecked_fixture(tc, meta_folder_make, meta_folder_remove);
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, private_and_shared, 0, META_BLOCK_SIZES);
+	tcase_add_loop_test(tc, no_rings, 0, META_BLOCK_SIZES);
 	return tc;
 }
