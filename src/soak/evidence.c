@@ -43,17 +43,15 @@ int evidence_prepare(const char *path, char *why, size_t len)
 	return rc;
 }
 
+/* --output has made the folder already. */
 static int folder_make(struct report *report)
 {
 	char name[96];
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if (report->options->output) {
-		snprintf(report->evidence, sizeof(report->evidence), "%s",
-			 report->options->output);
+	if (report->evidence[0])
 		return 0;
-	}
 	localtime_r(&now, &tm);
 	strftime(name, sizeof(name), "churnstress-%Y%m%d-%H%M%S", &tm);
 	snprintf(report->evidence, sizeof(report->evidence), "%s-%d", name, (int)getpid());
@@ -171,6 +169,29 @@ static void block_keep(const struct report *report, const struct target *target)
 	file_end(file);
 }
 
+static void neighbour_keep(const struct report *report)
+{
+	const struct neighbour_failure *f = &report->neighbour_failure;
+	FILE *file = file_new(report, "neighbour.txt");
+
+	if (file) {
+		fprintf(file, "%s\n", f->text);
+		if (f->length)
+			hexdump_diff(file, f->expected, f->found, f->length, SIZE_MAX);
+	}
+	file_end(file);
+	if (!f->length)
+		return;
+	bytes_keep(report, "neighbour-expected.bin", f->expected, f->length);
+	bytes_keep(report, "neighbour-found.bin", f->found, f->length);
+}
+
+void evidence_fsck(const struct report *report, const char *text)
+{
+	if (report->evidence[0] && text[0])
+		bytes_keep(report, "e2fsck.txt", text, strlen(text));
+}
+
 static void log_keep(const struct report *report, const struct kmsg *kmsg)
 {
 	size_t len;
@@ -196,6 +217,8 @@ int evidence_collect(struct report *report, const struct target *target,
 	}
 	if (report->finding.present && !report->finding.workload)
 		block_keep(report, target);
+	if (report->neighbour_failure.failed)
+		neighbour_keep(report);
 	if (workload) {
 		file = file_new(report, "operations.txt");
 		if (file)
@@ -223,9 +246,6 @@ int evidence_finish(struct report *report)
 	char path[4200];
 	FILE *file;
 
-	if (report->options->output && !report->evidence[0])
-		snprintf(report->evidence, sizeof(report->evidence), "%s",
-			 report->options->output);
 	if (!report->evidence[0])
 		return 0;
 	file = file_new(report, "report.txt");

@@ -25,6 +25,9 @@ int evidence_prepare(const char *path, char *why, size_t len);
 int evidence_collect(struct report *report, const struct target *target,
 		     struct workload *workload, const struct kmsg *kmsg);
 
+/* Adds the neighbour's e2fsck log to the folder, if there is one of each. */
+void evidence_fsck(const struct report *report, const char *text);
+
 /* Adds the final report, as text and JSON, to the folder, if there is one. */
 int evidence_finish(struct report *report);
 

@@ -48,6 +48,10 @@ static bool corrupt(const struct report *r)
 {
 	if (r->finding.present)
 		return true;
+	if (r->neighbour_failure.failed &&
+	    (r->neighbour_failure.fault == NEIGHBOUR_CORRUPT ||
+	     r->neighbour_failure.fault == NEIGHBOUR_FSCK))
+		return true;
 	return r->failure.failed &&
 	       (r->failure.kind == WORKLOAD_MISMATCH || !error_is_environment(r));
 }
@@ -56,7 +60,9 @@ static void reason_corrupt(struct report *r)
 {
 	const struct finding *f = &r->finding.record.finding;
 
-	if (r->finding.present && !r->finding.workload)
+	if (!r->finding.present && r->neighbour_failure.failed)
+		snprintf(r->reason, sizeof(r->reason), "%s", r->neighbour_failure.text);
+	else if (r->finding.present && !r->finding.workload)
 		snprintf(r->reason, sizeof(r->reason),
 			 "%s block %llu is %s: expected generation %llu, found %llu",
 			 tag_type_name(f->type), (unsigned long long)f->block,
@@ -96,10 +102,10 @@ static bool inconclusive(struct report *r)
 			 count_format(items[i].needed, needed, sizeof(needed)));
 		return true;
 	}
-	if (r->options->inject != FAULT_NONE) {
+	if (r->options->inject != FAULT_NONE || r->options->nb_inject != NEIGHBOUR_BLOCK_NONE) {
 		/* A planted fault that nobody saw, or none planted: the detector was not tested. */
 		snprintf(r->reason, sizeof(r->reason),
-			 r->injected ? "the planted fault was not found"
+			 r->injected || r->nb_injected ? "the planted fault was not found"
 				     : "no fault could be planted");
 		return true;
 	}
@@ -113,6 +119,10 @@ void judge_report(struct report *r)
 	if (corrupt(r)) {
 		r->verdict = VERDICT_CORRUPT;
 		reason_corrupt(r);
+	} else if (r->neighbour_failure.failed &&
+		   r->neighbour_failure.fault == NEIGHBOUR_FS_ERROR) {
+		r->verdict = VERDICT_KERNEL_FAULT;
+		snprintf(r->reason, sizeof(r->reason), "%s", r->neighbour_failure.text);
 	} else if (r->hung || r->kernel_fault) {
 		r->verdict = VERDICT_KERNEL_FAULT;
 		snprintf(r->reason, sizeof(r->reason), "%s", r->hung ? r->trouble : r->kmsg);

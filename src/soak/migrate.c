@@ -105,6 +105,7 @@ static void stats_add(struct migrate_thread *thread, const struct migrate_cycle 
 	stats->moved_with_buffers += cycle->moved_with_buffers;
 	stats->moved_dirty += cycle->moved_dirty;
 	stats->moved_metadata += cycle->moved_metadata;
+	stats->moved_neighbour += cycle->moved_neighbour;
 	stats->ns += ns;
 	stats->error = error;
 	pthread_mutex_unlock(&thread->migrator->lock);
@@ -217,6 +218,7 @@ void migrator_total_get(struct migrator *migrator, struct migrate_stats *total)
 		total->moved_with_buffers += one.moved_with_buffers;
 		total->moved_dirty += one.moved_dirty;
 		total->moved_metadata += one.moved_metadata;
+		total->moved_neighbour += one.moved_neighbour;
 		total->ns += one.ns;
 		if (one.error)
 			total->error = one.error;

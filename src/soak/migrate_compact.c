@@ -235,8 +235,10 @@ static int pages_locate(struct compact_state *s, uint64_t *pfn)
 /* A device too large for the filler is taken a window at a time. */
 static void choose_window(struct compact_state *s)
 {
-	if (s->next >= s->dp.pages)
-		s->next = 0;
+	size_t head = s->target->head_bytes / DEVPAGE_SIZE;
+
+	if (s->next < head || s->next >= s->dp.pages)
+		s->next = head;
 	s->count = 0;
 	while (s->count < s->window && s->next < s->dp.pages)
 		s->pages[s->count++] = (uint32_t)s->next++;
@@ -259,12 +261,25 @@ static uint64_t page_written(const struct compact_state *s, size_t page)
 	return newest;
 }
 
+static int compare_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The neighbour's pages in use, and those of churnfs that were written last. */
 static void choose_hot(struct compact_state *s)
 {
+	const struct migrate_target *target = s->target;
 	uint64_t since = clock_now_ns() - HOT_AGE_NS;
 
 	s->count = 0;
-	for (size_t page = 0; page < s->dp.pages && s->count < s->window; page++)
+	for (size_t i = 0; i < target->hot_count && s->count < s->window; i++)
+		if (target->hot[i] / DEVPAGE_SIZE < s->dp.pages)
+			s->pages[s->count++] = (uint32_t)(target->hot[i] / DEVPAGE_SIZE);
+	qsort(s->pages, s->count, sizeof(*s->pages), compare_u32);
+	for (size_t page = target->head_bytes / DEVPAGE_SIZE; page < s->dp.pages && s->count < s->window; page++)
 		if (page_written(s, page) > since)
 			s->pages[s->count++] = (uint32_t)page;
 }
@@ -344,6 +359,8 @@ static void moves_count(struct compact_state *s, struct migrate_cycle *cycle)
 		cycle->moved++;
 		cycle->moved_with_buffers += (s->flags[i] & DEVPAGE_BUFFERS) != 0;
 		cycle->moved_dirty += (s->flags[i] & DEVPAGE_DIRTY) != 0;
+		cycle->moved_neighbour +=
+			s->pages[i] < s->target->head_bytes / DEVPAGE_SIZE;
 		cycle->moved_metadata += page_written(s, s->pages[i]) != 0;
 	}
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "soak/inject.h"
+#include "soak/nb_inject.h"
 #include "soak/workload.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -36,6 +37,8 @@ enum option_id {
 	OPT_FORCE,
 	OPT_KEEP_GOING,
 	OPT_INJECT,
+	OPT_NEIGHBOUR,
+	OPT_RESERVE_HEAD,
 	OPT_HELP,
 };
 
@@ -56,6 +59,8 @@ static const struct option long_options[] = {
 	{"force", no_argument, NULL, OPT_FORCE},
 	{"keep-going", no_argument, NULL, OPT_KEEP_GOING},
 	{"inject", required_argument, NULL, OPT_INJECT},
+	{"neighbour", required_argument, NULL, OPT_NEIGHBOUR},
+	{"reserve-head", required_argument, NULL, OPT_RESERVE_HEAD},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -70,6 +75,10 @@ void run_options_usage(FILE *out)
 	      "  --image-dir DIR      where the image is made ($TMPDIR or /tmp)\n"
 	      "  --block-size N       1024, 2048 or 4096 (1024)\n"
 	      "  --backend NAME       how the daemon reads and writes: auto, uring, pread, mmap\n"
+	      "  --neighbour PROFILE  in-kernel filesystem on the same device: ext4 or ext2 with\n"
+	      "                       :bs=N,nojournal,journal=tiny,commit=SECONDS; any:TYPE\n"
+	      "                       (none: the race of 2019 is out of reach)\n"
+	      "  --reserve-head SIZE  for the neighbour, at the start of the device (64M)\n"
 	      "  --migrate LIST       migration drivers: auto, none, or names (auto)\n"
 	      "  --memory SIZE|N%     at most so much for migration (25% of the free memory)\n"
 	      "  --workers N          threads that use the filesystem (4)\n"
@@ -161,10 +170,33 @@ static int parse_memory(const char *text, uint64_t *bytes)
 	return 0;
 }
 
-static int parse_inject(const char *text, enum fault_kind *kind)
+static int parse_inject(const char *text, struct run_options *o)
 {
-	if (fault_kind_parse(text, kind) || !inject_kind_valid(*kind))
-		return bad("inject", text, "stale, bitflip, torn, misdirected or zeroed");
+	if (nb_inject_parse(text, &o->nb_inject) == 0)
+		return 0;
+	if (fault_kind_parse(text, &o->inject) || !inject_kind_valid(o->inject))
+		return bad("inject", text,
+			   "stale, bitflip, torn, misdirected, zeroed, or nb-stale- and one of "
+			   "inode-table, inode-bitmap, block-bitmap, directory, xattr, block-map");
+	return 0;
+}
+
+static int parse_neighbour(const char *text, struct run_options *o)
+{
+	char why[256];
+
+	o->neighbour = true;
+	if (neighbour_profile_parse(text, &o->profile, why, sizeof(why)) == 0)
+		return 0;
+	log_error("--neighbour: %s", why);
+	return -EINVAL;
+}
+
+static int parse_head(const char *text, uint64_t *bytes)
+{
+	if (size_parse(text, bytes) || *bytes < NEIGHBOUR_BYTES_MIN ||
+	    *bytes > SIZE_MAX_BYTES || *bytes % NEIGHBOUR_BLOCK_MAX)
+		return bad("reserve-head", text, "16M to 64G, whole pages");
 	return 0;
 }
 
@@ -190,7 +222,11 @@ static int parse_one(int id, const char *value, struct run_options *o)
 	case OPT_MEMORY:
 		return parse_memory(value, &o->memory_max);
 	case OPT_INJECT:
-		return parse_inject(value, &o->inject);
+		return parse_inject(value, o);
+	case OPT_NEIGHBOUR:
+		return parse_neighbour(value, o);
+	case OPT_RESERVE_HEAD:
+		return parse_head(value, &o->head_bytes);
 	case OPT_MIGRATE:
 		o->migrate = value;
 		return 0;
@@ -253,6 +289,7 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 		.image_dir = tmp && *tmp ? tmp : "/tmp",
 		.memory_max = memory_available() / 4,
 		.inject = FAULT_NONE,
+		.head_bytes = 64ULL << 20,
 	};
 	optind = 1;
 	while ((id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
@@ -267,6 +304,11 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 	}
 	if (optind < argc) {
 		log_error("unexpected argument '%s': see churnstress run --help", argv[optind]);
+		return -EINVAL;
+	}
+	if (o->nb_inject != NEIGHBOUR_BLOCK_NONE && !o->neighbour) {
+		log_error("--inject nb-...: there is no neighbour to damage: add --neighbour %s",
+			  NEIGHBOUR_PROFILE_DEFAULT);
 		return -EINVAL;
 	}
 	command_build(o, argc, argv, seeded);

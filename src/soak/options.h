@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "integrity/classify.h"
+#include "soak/neighbour.h"
 
 /* What `churnstress run` was asked for. Strings point into argv. */
 struct run_options {
@@ -25,6 +26,10 @@ struct run_options {
 	uint64_t memory_max;	    /* bytes that migration may hold */
 	bool force;
 	bool keep_going;
+	bool neighbour;		    /* profile and head_bytes below count */
+	struct neighbour_profile profile;
+	uint64_t head_bytes;	    /* of the device, for the neighbour */
+	enum neighbour_block nb_inject; /* NEIGHBOUR_BLOCK_NONE: none */
 	enum fault_kind inject;	    /* FAULT_NONE: none */
 	char command[512];	    /* to run the same again */
 };

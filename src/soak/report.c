@@ -23,6 +23,11 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
+bool report_race_reachable(const struct report *r)
+{
+	return r->neighbour.lookups > r->neighbour.lookups_lru && r->migration.moved_neighbour > 0;
+}
+
 static double seconds(uint64_t ns)
 {
 	return (double)ns / 1e9;
@@ -96,8 +101,45 @@ static void verify_print(const struct report *r, FILE *out)
 	counted_print(out, "mismatches", r->finding.count, 0);
 }
 
+/* What the in-kernel filesystem on the same device brought into reach. */
+static void neighbour_print(const struct report *r, FILE *out)
+{
+	const struct neighbour_stats *n = &r->neighbour;
+	char number[32], moved[32];
+
+	if (!r->options->neighbour) {
+		fputs("  2019 race                    not reachable: no in-kernel lookups on this "
+		      "device\n",
+		      out);
+		return;
+	}
+	fprintf(out, "  neighbour                    %s, e2fsck clean %llu times\n",
+		r->options->profile.text, (unsigned long long)n->checks);
+	fprintf(out, "  %-28s %15s   %.0f a second, each compared through the device\n",
+		"  inode updates", count_format(n->updates, number, sizeof(number)),
+		per_second(n->updates, n->ns));
+	fprintf(out, "  %-28s %15s   %.0f a second%s\n", "  buffers dirtied",
+		count_format(n->dirtied, number, sizeof(number)), per_second(n->dirtied, n->ns),
+		n->traced ? " (from samples)" : ": not traced");
+	fprintf(out, "  %-28s %15s\n", "  hot pages moved",
+		count_format(r->migration.moved_neighbour, moved, sizeof(moved)));
+	if (report_race_reachable(r))
+		fprintf(out, "  2019 race                    reachable: %s lookups, %s moves of "
+			     "looked-up pages\n",
+			count_format(n->lookups, number, sizeof(number)), moved);
+	else
+		fputs("  2019 race                    not reached: no looked-up page was moved\n",
+		      out);
+	if (r->neighbour_failure.failed)
+		fprintf(out, "neighbour: %s\n", r->neighbour_failure.text);
+}
+
 static void injection_print(const struct report *r, FILE *out)
 {
+	if (r->nb_injected)
+		fprintf(out, "planted: an older %s block %llu of the neighbour\n",
+			neighbour_block_name(r->options->nb_inject),
+			(unsigned long long)r->nb_injection.block);
 	if (r->options->inject == FAULT_NONE)
 		return;
 	if (!r->injected) {
@@ -159,15 +201,15 @@ void report_print(const struct report *r, FILE *out)
 	workload_print(r, out);
 	migration_print(r, out);
 	verify_print(r, out);
-	fputs("  2019 race                    not reachable: no in-kernel lookups on this device\n",
-	      out);
+	neighbour_print(r, out);
 	injection_print(r, out);
 	report_finding_print(r, out);
 	failure_print(r, out);
 	if (r->kmsg[0])
 		fprintf(out, "kernel log: %s\n", r->kmsg);
 	if (r->evidence[0])
-		fprintf(out, "evidence: %s\n", r->evidence);
+		fprintf(out, "%s: %s\n", r->verdict == VERDICT_PASS ? "kept in" : "evidence",
+			r->evidence);
 	if (r->verdict != VERDICT_PASS)
 		fprintf(out, "again: %s\n", r->options->command);
 	fprintf(out, "%s: %s\n", verdict_name(r->verdict), r->reason);

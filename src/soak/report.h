@@ -12,6 +12,8 @@
 #include "ondisk/format.h"
 #include "soak/inject.h"
 #include "soak/migrate.h"
+#include "soak/nb_inject.h"
+#include "soak/neighbour.h"
 #include "soak/options.h"
 #include "soak/verifier.h"
 #include "soak/workload.h"
@@ -67,15 +69,22 @@ struct report {
 	bool injected;
 	struct injection injection;
 	struct report_finding finding;
+	struct neighbour_stats neighbour;
+	struct neighbour_failure neighbour_failure;
+	bool nb_injected;
+	struct nb_injection nb_injection;
 	char evidence[4096]; /* folder; empty if none */
 	char kmsg[256];	     /* the first suspicious line of the kernel's log */
-	char trouble[256];   /* what kept the run from its end: daemon died, device failed, hang */
+	char trouble[512];   /* what kept the run from its end: daemon died, device failed, hang */
 	bool kernel_fault;   /* the kernel's log speaks of a fault */
 	bool hung;	     /* no worker got on for too long */
 };
 
 /* "PASS", "CORRUPT", ... */
 const char *verdict_name(enum verdict verdict);
+
+/* True if in-kernel lookups past the per-CPU LRU met moves of the pages that were looked up. */
+bool report_race_reachable(const struct report *report);
 
 /* Prints the report for people. */
 void report_print(const struct report *report, FILE *out);

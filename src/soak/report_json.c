@@ -118,6 +118,48 @@ static json_t *workload_finding_json(const struct report *r)
 			 "evidence", r->evidence);
 }
 
+static json_t *neighbour_json(const struct report *r)
+{
+	const struct neighbour_stats *n = &r->neighbour;
+
+	if (!r->options->neighbour)
+		return json_pack("{s:n}", "type");
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:f}",
+			 "type", r->options->profile.text,
+			 "updates", integer(n->updates),
+			 "verified", integer(n->verified),
+			 "lookups", integer(n->lookups),
+			 "lookups_lru", integer(n->lookups_lru),
+			 "dirtied", integer(n->dirtied),
+			 "traced", n->traced,
+			 "checks", integer(n->checks),
+			 "hot_pages_moved", integer(r->migration.moved_neighbour),
+			 "time_s", seconds(n->ns));
+}
+
+static double since_planted(const struct report *r)
+{
+	return seconds(r->neighbour_failure.when_ns - r->nb_injection.when_ns);
+}
+
+static json_t *neighbour_finding_json(const struct report *r)
+{
+	const struct neighbour_failure *f = &r->neighbour_failure;
+
+	return json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:o, s:s, s:s}",
+			 "where", "neighbour",
+			 "kind", f->kind == FAULT_NONE ? "neighbour" : fault_kind_name(f->kind),
+			 "block", integer(f->block),
+			 "type", neighbour_block_name(f->type),
+			 "offset", integer(f->offset),
+			 "expected_generation", integer(f->expected_generation),
+			 "found_generation", integer(f->found_generation),
+			 "time_to_detect_s",
+			 r->nb_injected ? json_real(since_planted(r)) : json_null(),
+			 "detail", f->text,
+			 "evidence", r->evidence);
+}
+
 static json_t *injection_json(const struct report *r)
 {
 	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I}",
@@ -151,8 +193,10 @@ static json_t *report_json(const struct report *r)
 	json_object_set_new(root, "workload", workload_json(r));
 	json_object_set_new(root, "migration", migration_json(r));
 	json_object_set_new(root, "verify", verify_json(r));
-	json_object_set_new(root, "neighbour", json_pack("{s:n}", "type"));
-	json_object_set_new(root, "reach", json_pack("{s:b}", "race_2019", 0));
+	json_object_set_new(root, "neighbour", neighbour_json(r));
+	json_object_set_new(root, "reach",
+			    json_pack("{s:b}", "race_2019",
+				      report_race_reachable(r)));
 	json_object_set_new(root, "minimum",
 			    json_pack("{s:I, s:I, s:I, s:I}",
 				      "pages_moved", integer(r->minimum.pages_moved),
@@ -166,6 +210,8 @@ static json_t *report_json(const struct report *r)
 		json_object_set_new(root, "finding", r->finding.workload
 							     ? workload_finding_json(r)
 							     : block_finding_json(r));
+	else if (r->neighbour_failure.failed)
+		json_object_set_new(root, "finding", neighbour_finding_json(r));
 	if (r->kmsg[0])
 		json_object_set_new(root, "kernel_log", json_string(r->kmsg));
 	return root;

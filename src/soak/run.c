@@ -10,12 +10,8 @@
 
 #include "soak/child.h"
 #include "soak/evidence.h"
-#include "soak/inject.h"
 #include "soak/judge.h"
-#include "soak/kmsg.h"
-#include "soak/sandbox.h"
-#include "soak/status.h"
-#include "soak/target.h"
+#include "soak/run_private.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -24,33 +20,8 @@
 #define VERIFY_DIRECT_PERIOD_NS (2 * NS_PER_SEC)
 /* An operation that takes longer hangs. */
 #define HANG_NS (60 * NS_PER_SEC)
-/* A fault is planted when workers have made something to damage. */
-#define INJECT_AFTER_NS (NS_PER_SEC / 2)
 #define WORKER_BYTES_MAX (16ULL << 20)
 #define WORKER_NODES_MAX 4000u
-
-struct run {
-	const struct run_options *options;
-	struct report *report;
-	struct migrate_selection selection;
-	struct sandbox *sandbox;
-	struct target target;
-	struct kmsg *kmsg;
-	struct verifier *verifier;
-	struct workload *workload;
-	struct migrator *migrator;
-	struct migrate_target migrate_target;
-	struct inject *inject;
-	struct status status;
-	uint64_t start_ns;
-};
-
-static void trouble(struct run *run, const char *text)
-{
-	/* The first cause counts; the rest follows from it. */
-	if (!run->report->trouble[0])
-		snprintf(run->report->trouble, sizeof(run->report->trouble), "%s", text);
-}
 
 static int signals_block(sigset_t *set)
 {
@@ -80,7 +51,7 @@ static int verify_start(struct run *run)
 	int rc = verifier_start(&options, &run->verifier);
 
 	if (rc)
-		trouble(run, "cannot start the verifiers");
+		run_trouble(run, "cannot start the verifiers");
 	return rc;
 }
 
@@ -102,7 +73,7 @@ static int work_start(struct run *run)
 		options.max_bytes_per_worker = WORKLOAD_BYTES_MIN;
 	rc = workload_start(&options, &run->workload);
 	if (rc)
-		trouble(run, "cannot start the workers");
+		run_trouble(run, "cannot start the workers");
 	return rc;
 }
 
@@ -119,11 +90,14 @@ static int migration_start(struct run *run)
 		.sandbox = run->sandbox,
 		.memory_max = run->options->memory_max,
 		.seed = run->options->seed,
+		.head_bytes = run->options->neighbour ? run->options->head_bytes : 0,
+		.hot = run->hot,
+		.hot_count = run->hot_count,
 	};
 	rc = migrator_start(&run->selection, &run->migrate_target, &run->migrator, why,
 			    sizeof(why));
 	if (rc)
-		trouble(run, why);
+		run_trouble(run, why);
 	return rc;
 }
 
@@ -146,12 +120,12 @@ static int run_start(struct run *run)
 	int rc = sandbox_create(&run->sandbox);
 
 	if (rc) {
-		trouble(run, "cannot make a private mount namespace: run it as root");
+		run_trouble(run, "cannot make a private mount namespace: run it as root");
 		return rc;
 	}
 	rc = target_open(run->options, run->sandbox, &run->target, why, sizeof(why));
 	if (rc) {
-		trouble(run, why);
+		run_trouble(run, why);
 		return rc;
 	}
 	snprintf(run->report->device, sizeof(run->report->device), "%s", run->target.device);
@@ -161,6 +135,8 @@ static int run_start(struct run *run)
 	rc = verify_start(run);
 	if (!rc)
 		rc = work_start(run);
+	if (!rc)
+		rc = run_neighbour_begin(run);
 	if (!rc)
 		rc = migration_start(run);
 	if (!rc)
@@ -176,6 +152,10 @@ static void stats_collect(struct run *run)
 	if (run->workload) {
 		workload_stats_get(run->workload, &r->workload);
 		workload_failure_get(run->workload, &r->failure);
+	}
+	if (run->neighbour) {
+		neighbour_stats_get(run->neighbour, &r->neighbour);
+		neighbour_failure_get(run->neighbour, &r->neighbour_failure);
 	}
 	if (run->verifier)
 		verifier_stats_get(run->verifier, &r->verifier);
@@ -194,41 +174,48 @@ static void stats_collect(struct run *run)
 	}
 }
 
-/* Takes the first finding over from the ledger, once. */
-static void finding_take(struct run *run)
+static void block_finding_take(struct run *run)
 {
 	struct report_finding *f = &run->report->finding;
 	const struct ledger_finding *record;
 	const void *expected, *found;
 	uint64_t since;
 
-	if (f->present)
-		return;
 	record = ledger_finding_get(run->target.ledger, 0, &expected, &found);
-	if (record) {
-		f->present = true;
-		f->record.finding = record->finding;
-		f->record.when_ns = record->when_ns;
-		f->record.written_ns = record->written_ns;
-		f->by_daemon = record->reporter != (uint32_t)getpid();
-		memcpy(f->expected, expected, run->options->block_size);
-		memcpy(f->found, found, run->options->block_size);
-		since = run->report->injected ? run->report->injection.when_ns
-					      : record->written_ns;
-		f->time_to_detect_ns = record->when_ns > since ? record->when_ns - since : 0;
-	} else if (run->report->failure.failed &&
-		   run->report->failure.kind == WORKLOAD_MISMATCH) {
-		f->present = f->workload = true;
-	}
-	if (f->present)
-		evidence_collect(run->report, &run->target, run->workload, run->kmsg);
+	if (!record)
+		return;
+	f->present = true;
+	f->record.finding = record->finding;
+	f->record.when_ns = record->when_ns;
+	f->record.written_ns = record->written_ns;
+	f->by_daemon = record->reporter != (uint32_t)getpid();
+	memcpy(f->expected, expected, run->options->block_size);
+	memcpy(f->found, found, run->options->block_size);
+	since = run->report->injected ? run->report->injection.when_ns : record->written_ns;
+	f->time_to_detect_ns = record->when_ns > since ? record->when_ns - since : 0;
+}
+
+/* Takes the first finding over from whoever has it, once, and keeps the evidence. */
+static void finding_take(struct run *run)
+{
+	struct report *r = run->report;
+
+	if (r->finding.present || run->collected)
+		return;
+	block_finding_take(run);
+	if (!r->finding.present && r->failure.failed && r->failure.kind == WORKLOAD_MISMATCH)
+		r->finding.present = r->finding.workload = true;
+	if (!r->finding.present && !r->neighbour_failure.failed)
+		return;
+	evidence_collect(r, &run->target, run->workload, run->kmsg);
+	run->collected = true;
 }
 
 static void injection_step(struct run *run, uint64_t elapsed)
 {
 	struct report *r = run->report;
 
-	if (!run->inject || r->finding.present || elapsed < INJECT_AFTER_NS)
+	if (!run->inject || r->finding.present || elapsed < RUN_INJECT_AFTER_NS)
 		return;
 	/* A planted block that was given up before anyone read it tells nothing: plant again. */
 	if (r->injected && !inject_overwritten(run->inject))
@@ -266,16 +253,19 @@ static bool run_watch(struct run *run)
 		return true;
 	}
 	if (class == KMSG_DEVICE || class == KMSG_OOM)
-		trouble(run, r->kmsg);
+		run_trouble(run, r->kmsg);
 	else if (r->io_errors)
-		trouble(run, "the device failed reads or writes: see the daemon's messages");
+		run_trouble(run, "the device failed reads or writes: see the daemon's messages");
+	if (r->neighbour_failure.failed && r->neighbour_failure.fault == NEIGHBOUR_TROUBLE)
+		run_trouble(run, r->neighbour_failure.text);
 	if (workers_hang(&r->workload)) {
 		r->hung = true;
-		trouble(run, "no operation of a worker has ended for 60 s");
+		run_trouble(run, "no operation of a worker has ended for 60 s");
 	}
 	if (run->options->keep_going && !r->hung)
 		return false;
-	return r->finding.present || r->failure.failed || r->kernel_fault || r->trouble[0];
+	return r->finding.present || r->neighbour_failure.failed || r->failure.failed ||
+	       r->kernel_fault || r->trouble[0];
 }
 
 static void status_show(struct run *run, uint64_t elapsed)
@@ -306,6 +296,7 @@ static void run_loop(struct run *run, const sigset_t *signals)
 		}
 		elapsed = clock_now_ns() - run->start_ns;
 		injection_step(run, elapsed);
+		run_neighbour_step(run, elapsed);
 		if (run_watch(run))
 			break;
 		status_show(run, elapsed);
@@ -321,6 +312,8 @@ static void run_settle(struct run *run)
 		kill(run->target.daemon, SIGKILL); /* calls in progress end with ENOTCONN */
 	if (run->workload)
 		workload_request_stop(run->workload);
+	if (run->neighbour)
+		neighbour_request_stop(run->neighbour);
 	if (run->migrator)
 		migrator_stop(run->migrator);
 	/* With a finding at hand, time is better spent on telling it. */
@@ -341,18 +334,19 @@ static void run_end(struct run *run)
 {
 	char why[256] = "";
 
+	run_neighbour_end(run);
 	inject_free(run->inject);
 	workload_free(run->workload);
 	migrator_free(run->migrator);
 	verifier_free(run->verifier);
 	if (run->target.ledger && target_unmount(&run->target, why, sizeof(why)))
-		trouble(run, why);
+		run_trouble(run, why);
 	if (run->sandbox)
 		sandbox_note_process(run->sandbox, 0);
 	target_close(&run->target);
 	kmsg_close(run->kmsg);
 	if (run->sandbox && sandbox_destroy(run->sandbox))
-		trouble(run, "something could not be put back: see the messages above");
+		run_trouble(run, "something could not be put back: see the messages above");
 }
 
 static int run_check(struct run *run)
@@ -365,8 +359,15 @@ static int run_check(struct run *run)
 	if (!rc && run->options->output)
 		rc = evidence_prepare(run->options->output, why, sizeof(why));
 	if (rc)
-		trouble(run, why);
+		run_trouble(run, why);
 	return rc;
+}
+
+void run_trouble(struct run *run, const char *text)
+{
+	/* The first cause counts; the rest follows from it. */
+	if (!run->report->trouble[0])
+		snprintf(run->report->trouble, sizeof(run->report->trouble), "%s", text);
 }
 
 enum verdict run_execute(const struct run_options *options, struct report *report)
@@ -380,6 +381,9 @@ enum verdict run_execute(const struct run_options *options, struct report *repor
 	judge_minimum(options->duration_ns, &report->minimum);
 	run.target.device_fd = run.target.ledger_fd = -1;
 	if (run_check(&run) == 0) {
+		if (options->output)
+			snprintf(report->evidence, sizeof(report->evidence), "%s",
+				 options->output);
 		signals_block(&signals);
 		status_init(&run.status);
 		if (run_start(&run) == 0)

@@ -78,6 +78,11 @@ int target_preflight(const struct run_options *options, char *why, size_t len)
 	return 0;
 }
 
+static uint64_t image_bytes(const struct run_options *options)
+{
+	return options->size + (options->neighbour ? options->head_bytes : 0);
+}
+
 /* An image without a name, all its blocks allocated: it cannot run full under the device. */
 static int image_make(const struct run_options *options, char *why, size_t len)
 {
@@ -95,12 +100,12 @@ static int image_make(const struct run_options *options, char *why, size_t len)
 	}
 	if (fd < 0)
 		return fail(-errno, why, len, options->image_dir);
-	rc = posix_fallocate(fd, 0, (off_t)options->size);
+	rc = posix_fallocate(fd, 0, (off_t)image_bytes(options));
 	if (rc == 0)
 		return fd;
 	close(fd);
 	snprintf(why, len, "cannot make an image of %s in %s (%s): use --image-dir or --size",
-		 size_format(options->size, size, sizeof(size)), options->image_dir, strerror(rc));
+		 size_format(image_bytes(options), size, sizeof(size)), options->image_dir, strerror(rc));
 	return -rc;
 }
 
@@ -116,7 +121,7 @@ static int device_make(const struct run_options *options, struct target *target,
 	close(image);
 	if (rc)
 		return fail(rc, why, len, "cannot attach a loop device");
-	target->bytes = options->size;
+	target->bytes = image_bytes(options);
 	return 0;
 }
 
@@ -145,16 +150,18 @@ static int device_use(const struct run_options *options, struct target *target, 
 static int mkfs_run(const struct run_options *options, const struct target *target, char *why,
 		    size_t len)
 {
-	char program[4096], block_size[16];
+	char program[4096], block_size[16], head[48];
 	/* On someone's device, mkfs looks for what may be precious once more. */
 	bool force = options->force || !options->device;
-	char *argv[] = {program, "--quiet", "-b", block_size, (char *)(uintptr_t)target->device,
-			force ? "--force" : NULL, NULL};
+	char *argv[] = {program, "--quiet", "-b", block_size, head,
+			(char *)(uintptr_t)target->device, force ? "--force" : NULL, NULL};
 	int rc = child_find("mkfs.churnfs", program, sizeof(program));
 
 	if (rc)
 		return fail(rc, why, len, "cannot find mkfs.churnfs");
 	snprintf(block_size, sizeof(block_size), "%u", options->block_size);
+	snprintf(head, sizeof(head), "--reserve-head=%llu",
+		 options->neighbour ? (unsigned long long)options->head_bytes : 0ULL);
 	rc = child_run(argv);
 	if (rc == 0)
 		return 0;
@@ -230,8 +237,12 @@ int target_open(const struct run_options *options, struct sandbox *sandbox,
 	*target = (struct target){.device_fd = -1, .ledger_fd = -1};
 	rc = options->device ? device_use(options, target, why, len)
 			     : device_make(options, target, why, len);
+	/* churnfs first: its mkfs asks whether the device may be lost. */
 	if (!rc)
 		rc = mkfs_run(options, target, why, len);
+	if (!rc && options->neighbour)
+		rc = neighbour_format(&options->profile, target->device, options->head_bytes, why,
+				      len);
 	if (!rc)
 		rc = daemon_start(options, sandbox, target, why, len);
 	if (rc)

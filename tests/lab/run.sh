@@ -118,8 +118,9 @@ run_row() {
 # Prints TAP, the table and the score; fails when a row was not as expected.
 summarise() {
 	jq -rs -f "$LAB_DIR/summary.jq" "$results/runs.jsonl" >"$results/summary"
-	awk -F '\t' 'NF == 1' "$results/summary"
+	grep -v '^#' "$results/summary"
 	awk -F '\t' 'NF > 1' "$results/summary" | column -t -s $'\t'
+	grep '^# mutation' "$results/summary" || true
 	! grep -q '^not ok' "$results/summary"
 }
 

@@ -9,7 +9,7 @@ json() {
 	sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" report.json | head -n 1
 }
 
-run "clean run" 0 --duration 4s --size 32M --seed 1
+run "clean run" 0 --duration 10s --size 32M --seed 1
 clean "clean run"
 is "JSON: schema" "$(json schema)" 1
 is "JSON: verdict" "$(json verdict)" PASS

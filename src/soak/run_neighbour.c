@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The neighbour's part of a run. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "soak/evidence.h"
+#include "soak/run_private.h"
+#include "util/clock.h"
+
+#define NEIGHBOUR_THREADS 2u
+/* Unmounted, checked by e2fsck and mounted again so often. */
+#define NEIGHBOUR_CHECK_NS (60 * NS_PER_SEC)
+
+int run_neighbour_begin(struct run *run)
+{
+	struct neighbour_options options = {
+		.device = run->target.device,
+		.profile = run->options->profile,
+		.mount_dir = run->neighbour_dir,
+		.threads = NEIGHBOUR_THREADS,
+		.legs = NEIGHBOUR_ALL_LEGS,
+		.seed = run->options->seed,
+		.trace = true,
+	};
+	char why[512] = "";
+	int rc;
+
+	if (!run->options->neighbour)
+		return 0;
+	snprintf(run->neighbour_dir, sizeof(run->neighbour_dir), "%s/neighbour",
+		 sandbox_dir(run->sandbox));
+	rc = sandbox_note_mount(run->sandbox, run->neighbour_dir);
+	if (!rc && mkdir(run->neighbour_dir, 0700))
+		rc = -errno;
+	if (rc)
+		snprintf(why, sizeof(why), "%s: %s", run->neighbour_dir, strerror(-rc));
+	else
+		rc = neighbour_mount(&options, &run->neighbour, why, sizeof(why));
+	if (!rc)
+		rc = neighbour_start(run->neighbour, why, sizeof(why));
+	if (rc) {
+		run_trouble(run, why);
+		return rc;
+	}
+	run->hot_count = neighbour_hot_pages(run->neighbour, run->hot, RUN_HOT_PAGES_MAX);
+	if (run->hot_count > RUN_HOT_PAGES_MAX)
+		run->hot_count = RUN_HOT_PAGES_MAX;
+	run->checked_ns = clock_now_ns();
+	return 0;
+}
+
+void run_neighbour_step(struct run *run, uint64_t elapsed)
+{
+	struct report *r = run->report;
+	char why[256] = "";
+
+	if (!run->neighbour || r->neighbour_failure.failed)
+		return;
+	if (run->options->nb_inject != NEIGHBOUR_BLOCK_NONE && !r->nb_injected &&
+	    elapsed >= RUN_INJECT_AFTER_NS)
+		r->nb_injected = nb_inject_plant(run->neighbour, run->options->nb_inject,
+						 run->options->seed, &r->nb_injection) == 0;
+	if (clock_now_ns() - run->checked_ns < NEIGHBOUR_CHECK_NS)
+		return;
+	if (neighbour_check(run->neighbour, why, sizeof(why)) && why[0])
+		run_trouble(run, why);
+	run->checked_ns = clock_now_ns();
+}
+
+void run_neighbour_end(struct run *run)
+{
+	char why[256] = "";
+
+	if (!run->neighbour)
+		return;
+	neighbour_stop(run->neighbour);
+	if (neighbour_finish(run->neighbour, why, sizeof(why)) && why[0])
+		run_trouble(run, why);
+	neighbour_stats_get(run->neighbour, &run->report->neighbour);
+	neighbour_failure_get(run->neighbour, &run->report->neighbour_failure);
+	if (run->report->neighbour_failure.failed && !run->collected) {
+		evidence_collect(run->report, &run->target, run->workload, run->kmsg);
+		run->collected = true;
+	}
+	evidence_fsck(run->report, neighbour_fsck_log(run->neighbour));
+	neighbour_free(run->neighbour);
+	run->neighbour = NULL;
+	rmdir(run->neighbour_dir);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A run at work, shared by the files run*.c. All of it belongs to the main thread. */
+#ifndef CHURNFS_SOAK_RUN_PRIVATE_H
+#define CHURNFS_SOAK_RUN_PRIVATE_H
+
+#include "soak/inject.h"
+#include "soak/kmsg.h"
+#include "soak/nb_inject.h"
+#include "soak/neighbour.h"
+#include "soak/run.h"
+#include "soak/sandbox.h"
+#include "soak/status.h"
+#include "soak/target.h"
+
+/* A fault is planted when workers have made something to damage. */
+#define RUN_INJECT_AFTER_NS (500ULL * 1000 * 1000)
+#define RUN_HOT_PAGES_MAX 4096u
+
+struct run {
+	const struct run_options *options;
+	struct report *report;
+	struct migrate_selection selection;
+	struct sandbox *sandbox;
+	struct target target;
+	struct kmsg *kmsg;
+	struct verifier *verifier;
+	struct workload *workload;
+	struct migrator *migrator;
+	struct migrate_target migrate_target;
+	struct inject *inject;
+	struct status status;
+	uint64_t start_ns;
+	struct neighbour *neighbour;
+	char neighbour_dir[256];
+	uint64_t hot[RUN_HOT_PAGES_MAX];
+	size_t hot_count;
+	uint64_t checked_ns; /* when e2fsck was run last */
+	bool collected;	     /* the evidence of the first finding */
+};
+
+/* Notes what keeps the run from its end. The first cause counts; the rest follows from it. */
+void run_trouble(struct run *run, const char *text);
+
+/* Mounts and starts the neighbour, if one was asked for. Returns 0 or a negative errno (noted). */
+int run_neighbour_begin(struct run *run);
+
+/* From the main loop: plants a fault if one was asked for, and runs e2fsck at times. */
+void run_neighbour_step(struct run *run, uint64_t elapsed);
+
+/* Stops, checks and unmounts it, and takes its statistics over. */
+void run_neighbour_end(struct run *run);
+
+#endif
