@@ -33,10 +33,10 @@ struct blkdev_ops {
 struct blkdev {
 	const struct blkdev_ops *ops;
 	void *priv;
-	int fd;			   /* -1 for an emulated device */
-	uint64_t size;		   /* bytes */
-	uint32_t logical_block;	   /* least unit of direct I/O, bytes */
-	bool is_block;		   /* a block device, not an image file */
+	int fd;			/* -1 for an emulated device */
+	uint64_t size;		/* bytes */
+	uint32_t logical_block; /* least unit of direct I/O, bytes */
+	bool is_block;		/* a block device, not an image file */
 	bool readonly;
 };
 
@@ -45,7 +45,7 @@ enum blkdev_backend { BLKDEV_AUTO, BLKDEV_URING, BLKDEV_PREAD, BLKDEV_MMAP };
 struct blkdev_options {
 	enum blkdev_backend backend;
 	bool readonly;
-	bool exclusive;	/* O_EXCL: fails with -EBUSY on a device that is mounted or claimed */
+	bool exclusive; /* O_EXCL: fails with -EBUSY on a device that is mounted or claimed */
 };
 
 /* "auto", "uring", "pread", "mmap". Returns 0 or -EINVAL. */

@@ -20,9 +20,9 @@ struct uring_thread {
 };
 
 struct uring_dev {
-	pthread_key_t key;	      /* this thread's struct uring_thread */
-	pthread_mutex_t lock;	      /* protects list */
-	struct uring_thread *list;    /* all rings, for close */
+	pthread_key_t key;	   /* this thread's struct uring_thread */
+	pthread_mutex_t lock;	   /* protects list */
+	struct uring_thread *list; /* all rings, for close */
 };
 
 /* Progress of one transfer of a batch. */
@@ -155,7 +155,8 @@ static int uring_write(struct blkdev *dev, const struct blkdev_io *io, unsigned 
 			t[i].len = io[i].len;
 			t[i].offset = io[i].offset;
 			if (!thread && !rc)
-				rc = blkdev_pwrite_full(dev->fd, io[i].buf, io[i].len, io[i].offset);
+				rc = blkdev_pwrite_full(dev->fd, io[i].buf, io[i].len,
+							io[i].offset);
 		}
 		if (thread)
 			rc = transfers_run(&thread->ring, dev->fd, t, n, true);

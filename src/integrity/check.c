@@ -27,8 +27,7 @@ bool checker_match(const struct checker *checker, uint64_t block,
 }
 
 bool checker_report(const struct checker *checker, uint64_t block,
-		    const struct ledger_snapshot *snap, const void *image,
-		    struct finding *finding)
+		    const struct ledger_snapshot *snap, const void *image, struct finding *finding)
 {
 	uint8_t expected[CFS_BLOCK_SIZE_MAX];
 	uint32_t history[LEDGER_HISTORY_MAX];

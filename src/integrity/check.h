@@ -32,7 +32,6 @@ bool checker_match(const struct checker *checker, uint64_t block,
  * shadow was read, in which case nothing was judged and the read must be repeated.
  */
 bool checker_report(const struct checker *checker, uint64_t block,
-		    const struct ledger_snapshot *snap, const void *image,
-		    struct finding *finding);
+		    const struct ledger_snapshot *snap, const void *image, struct finding *finding);
 
 #endif

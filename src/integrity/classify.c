@@ -71,8 +71,7 @@ static bool stamp_unknown(const struct classify_input *in, uint32_t stamp)
 		return false;
 	if (in->history_complete)
 		return in->history != NULL;
-	return in->history_count &&
-	       (int32_t)(stamp - in->history[in->history_count - 1]) > 0;
+	return in->history_count && (int32_t)(stamp - in->history[in->history_count - 1]) > 0;
 }
 
 static void sectors_count(const struct classify_input *in, struct sector_census *census)

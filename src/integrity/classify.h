@@ -21,15 +21,15 @@ enum fault_kind {
 
 struct finding {
 	enum fault_kind kind;
-	uint32_t type;			/* expected enum cfs_block_type */
+	uint32_t type; /* expected enum cfs_block_type */
 	uint64_t block;
-	uint64_t owner;			/* expected owner */
+	uint64_t owner; /* expected owner */
 	uint64_t expected_generation;
-	uint64_t found_generation;	/* 0 where the block carries none */
-	uint64_t found_block;		/* the number that the block claims to have */
+	uint64_t found_generation; /* 0 where the block carries none */
+	uint64_t found_block;	   /* the number that the block claims to have */
 	uint32_t expected_crc;
-	uint32_t found_crc;		/* computed over what was found */
-	uint32_t differing_bytes;	/* against the expected image; 0 if there is none */
+	uint32_t found_crc;	  /* computed over what was found */
+	uint32_t differing_bytes; /* against the expected image; 0 if there is none */
 	uint32_t differing_bits;
 };
 
@@ -42,7 +42,7 @@ struct classify_input {
 	uint64_t prev_generation;     /* of the version before the expected one, 0 if none */
 	const uint32_t *history;      /* low halves of earlier generations, the latest first */
 	unsigned history_count;
-	bool history_complete;	      /* there were no others before */
+	bool history_complete; /* there were no others before */
 	uint32_t expected_crc;
 	uint32_t type;
 	uint64_t owner;

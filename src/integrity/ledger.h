@@ -46,20 +46,20 @@ struct ledger_snapshot {
 
 /* What the daemon has seen; every field is only ever added to. */
 struct ledger_counters {
-	_Atomic uint64_t reads;	      /* metadata blocks read by the daemon */
-	_Atomic uint64_t verified;    /* of these, checked against an entry */
-	_Atomic uint64_t writes;      /* metadata blocks written */
-	_Atomic uint64_t commits;     /* transactions */
-	_Atomic uint64_t io_errors;   /* reads, writes or syncs that the device failed */
-	_Atomic uint64_t mismatches;  /* blocks that were not what they had to be */
+	_Atomic uint64_t reads;	     /* metadata blocks read by the daemon */
+	_Atomic uint64_t verified;   /* of these, checked against an entry */
+	_Atomic uint64_t writes;     /* metadata blocks written */
+	_Atomic uint64_t commits;    /* transactions */
+	_Atomic uint64_t io_errors;  /* reads, writes or syncs that the device failed */
+	_Atomic uint64_t mismatches; /* blocks that were not what they had to be */
 };
 
 /* A mismatch as it was reported; images in ledger_finding_image(). */
 struct ledger_finding {
 	struct finding finding;
-	uint64_t when_ns;     /* clock_now_ns() */
-	uint64_t written_ns;  /* last write of the block before */
-	uint32_t reporter;    /* process id */
+	uint64_t when_ns;	/* clock_now_ns() */
+	uint64_t written_ns;	/* last write of the block before */
+	uint32_t reporter;	/* process id */
 	_Atomic uint32_t valid; /* set last */
 };
 
@@ -80,7 +80,8 @@ struct ledger_counters *ledger_counters(struct ledger *ledger);
 /* Writer: the block is about to change. The block's lock must be held. */
 void ledger_write_begin(struct ledger *ledger, uint64_t block);
 
-/* Writer: the sealed IMAGE is on its way into the page cache for good. Ends ledger_write_begin(). */
+/* Writer: the sealed IMAGE is on its way into the page cache for good. Ends ledger_write_begin().
+ */
 void ledger_write_end(struct ledger *ledger, uint64_t block, const void *image, uint32_t crc);
 
 /* Writer, at mount: takes a verified sealed block of the device as the first truth. */
@@ -110,8 +111,8 @@ unsigned ledger_history(const struct ledger *ledger, uint64_t block, uint32_t *h
  * Copies the shadow image of the block. Returns true if it belongs to SNAP, that is, its checksum
  * is the entry's; false means that the oracle itself is damaged or has moved on.
  */
-bool ledger_shadow(const struct ledger *ledger, uint64_t block,
-		   const struct ledger_snapshot *snap, void *image);
+bool ledger_shadow(const struct ledger *ledger, uint64_t block, const struct ledger_snapshot *snap,
+		   void *image);
 
 /*
  * Records a mismatch with both images (NULL where unknown) and raises the flag. The first

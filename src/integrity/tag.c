@@ -27,8 +27,7 @@ static char *stamp_place(void *block, uint32_t sector)
 	return (char *)block + sector * CFS_SECTOR_SIZE + STAMP_OFFSET;
 }
 
-uint32_t tag_seal(void *block, uint32_t block_size, uint32_t uuid_seed,
-		  const struct tag_info *info)
+uint32_t tag_seal(void *block, uint32_t block_size, uint32_t uuid_seed, const struct tag_info *info)
 {
 	struct cfs_tag *tag = block;
 	uint32_t sectors = block_size / CFS_SECTOR_SIZE;

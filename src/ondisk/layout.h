@@ -20,7 +20,7 @@ struct layout_request {
 	uint64_t device_bytes;
 	uint64_t reserve_bytes; /* head of the device that belongs to someone else */
 	uint32_t block_size;
-	uint64_t inodes;	/* 0: one for every 4 KiB */
+	uint64_t inodes; /* 0: one for every 4 KiB */
 };
 
 /*

@@ -36,8 +36,8 @@ int devpages_open(struct devpages *dp, const char *device, uint64_t bytes)
 	dp->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	if (dp->fd < 0 || dp->pagemap < 0 || dp->kpageflags < 0)
 		goto out_error;
-	dp->map = mmap(NULL, dp->pages * DEVPAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dp->fd,
-		       0);
+	dp->map =
+		mmap(NULL, dp->pages * DEVPAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dp->fd, 0);
 	if (dp->map == MAP_FAILED)
 		goto out_error;
 	madvise(dp->map, dp->pages * DEVPAGE_SIZE, MADV_RANDOM);
@@ -64,8 +64,7 @@ void devpages_close(struct devpages *dp)
 }
 
 int devpages_each_run(const uint32_t *pages, size_t count,
-		      int (*fn)(void *arg, size_t first, size_t length, size_t position),
-		      void *arg)
+		      int (*fn)(void *arg, size_t first, size_t length, size_t position), void *arg)
 {
 	size_t end;
 
@@ -82,8 +81,7 @@ int devpages_each_run(const uint32_t *pages, size_t count,
 	return 0;
 }
 
-int devpages_locate_memory(const struct devpages *dp, const void *addr, size_t pages,
-			   uint64_t *pfn)
+int devpages_locate_memory(const struct devpages *dp, const void *addr, size_t pages, uint64_t *pfn)
 {
 	off_t at = (off_t)((uintptr_t)addr / DEVPAGE_SIZE * sizeof(*pfn));
 	size_t want = pages * sizeof(*pfn), done = 0;
@@ -114,8 +112,8 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count,
-		    uint64_t *scratch, uint8_t *flags)
+void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count, uint64_t *scratch,
+		    uint8_t *flags)
 {
 	uint64_t batch[BATCH], loaded = UINT64_MAX;
 	size_t present = 0;

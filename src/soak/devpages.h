@@ -54,8 +54,8 @@ int devpages_locate_memory(const struct devpages *dp, const void *addr, size_t p
  * Flags (enum devpage_flags) of the pages at PFN[0..count). SCRATCH: room for COUNT numbers.
  * Frames that are absent get 0.
  */
-void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count,
-		    uint64_t *scratch, uint8_t *flags);
+void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count, uint64_t *scratch,
+		    uint8_t *flags);
 
 /* Maps the pages that are in the cache, reading in those that are not. */
 void devpages_populate(const struct devpages *dp, size_t first, size_t count);

@@ -37,8 +37,9 @@ int evidence_prepare(const char *path, char *why, size_t len)
 			rc = -ENOTEMPTY;
 	closedir(dir);
 	if (rc)
-		snprintf(why, len, "%s: not empty, and evidence is never overwritten: name another "
-				   "folder",
+		snprintf(why, len,
+			 "%s: not empty, and evidence is never overwritten: name another "
+			 "folder",
 			 path);
 	return rc;
 }
@@ -82,8 +83,7 @@ static void file_end(FILE *file)
 	fclose(file);
 }
 
-static void bytes_keep(const struct report *report, const char *name, const void *bytes,
-		       size_t len)
+static void bytes_keep(const struct report *report, const char *name, const void *bytes, size_t len)
 {
 	FILE *file = file_new(report, name);
 
@@ -201,8 +201,8 @@ static void log_keep(const struct report *report, const struct kmsg *kmsg)
 		bytes_keep(report, "kernel-log.txt", text, len);
 }
 
-int evidence_collect(struct report *report, const struct target *target,
-		     struct workload *workload, const struct kmsg *kmsg)
+int evidence_collect(struct report *report, const struct target *target, struct workload *workload,
+		     const struct kmsg *kmsg)
 {
 	FILE *file;
 	int fd, rc;

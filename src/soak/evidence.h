@@ -22,8 +22,8 @@ int evidence_prepare(const char *path, char *why, size_t len);
  * stable storage, and lets the daemon go on. REPORT->evidence gets the folder: --output, or a
  * new one in the current folder. WORKLOAD and KMSG may be NULL. Returns 0 or a negative errno.
  */
-int evidence_collect(struct report *report, const struct target *target,
-		     struct workload *workload, const struct kmsg *kmsg);
+int evidence_collect(struct report *report, const struct target *target, struct workload *workload,
+		     const struct kmsg *kmsg);
 
 /* Adds the neighbour's e2fsck log to the folder, if there is one of each. */
 void evidence_fsck(const struct report *report, const char *text);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* 2 MiB, the pageblock of the machines at hand. A smaller one only means more anchors than needed. */
+/* 2 MiB, the pageblock of the machines at hand. A smaller one only means more anchors than needed.
+ */
 #define BLOCK_SHIFT 9u
 #define ZONES_MAX 8u
 
@@ -23,10 +24,10 @@ struct zone {
 struct filler {
 	char *base;
 	size_t pages;
-	uint64_t *pfn;	   /* by page of the filler */
-	uint32_t *order;   /* held pages, by frame number */
-	uint8_t *state;	   /* enum fill_state, by page of the filler */
-	size_t usable;	   /* pages in the steps when they were planned */
+	uint64_t *pfn;	 /* by page of the filler */
+	uint32_t *order; /* held pages, by frame number */
+	uint8_t *state;	 /* enum fill_state, by page of the filler */
+	size_t usable;	 /* pages in the steps when they were planned */
 	size_t device_pages;
 	unsigned zones;
 	struct zone zone[ZONES_MAX];

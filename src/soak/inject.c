@@ -268,8 +268,7 @@ static int fault_write(struct inject *inject, uint64_t block, const struct sampl
 
 int inject_plant(struct inject *inject, struct injection *injection)
 {
-	bool needs_old =
-		inject->options.kind == FAULT_STALE || inject->options.kind == FAULT_TORN;
+	bool needs_old = inject->options.kind == FAULT_STALE || inject->options.kind == FAULT_TORN;
 	uint8_t image[CFS_BLOCK_SIZE_MAX];
 	struct ledger_snapshot snap;
 	struct sample *old = NULL;

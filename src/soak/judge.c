@@ -26,7 +26,8 @@ void judge_minimum(uint64_t duration_ns, struct report_minimum *minimum)
 	minimum->operations = s * OPERATIONS_PER_SECOND;
 }
 
-/* An error that says nothing of the data: the daemon is gone, or the machine is short of something. */
+/* An error that says nothing of the data: the daemon is gone, or the machine is short of something.
+ */
 static bool error_is_environment(const struct report *r)
 {
 	switch (r->failure.error) {
@@ -37,7 +38,8 @@ static bool error_is_environment(const struct report *r)
 	case ENFILE:
 		return true;
 	case EIO:
-		/* The daemon answers EIO for a bad block, which it has then reported as a finding. */
+		/* The daemon answers EIO for a bad block, which it has then reported as a finding.
+		 */
 		return r->io_errors > 0;
 	default:
 		return false;
@@ -48,9 +50,8 @@ static bool corrupt(const struct report *r)
 {
 	if (r->finding.present)
 		return true;
-	if (r->neighbour_failure.failed &&
-	    (r->neighbour_failure.fault == NEIGHBOUR_CORRUPT ||
-	     r->neighbour_failure.fault == NEIGHBOUR_FSCK))
+	if (r->neighbour_failure.failed && (r->neighbour_failure.fault == NEIGHBOUR_CORRUPT ||
+					    r->neighbour_failure.fault == NEIGHBOUR_FSCK))
 		return true;
 	return r->failure.failed &&
 	       (r->failure.kind == WORKLOAD_MISMATCH || !error_is_environment(r));
@@ -89,8 +90,7 @@ static bool inconclusive(struct report *r)
 	char reached[32], needed[32];
 
 	if (r->interrupted) {
-		snprintf(r->reason, sizeof(r->reason),
-			 "interrupted after %.1f s; clean until then",
+		snprintf(r->reason, sizeof(r->reason), "interrupted after %.1f s; clean until then",
 			 (double)r->duration_ns / 1e9);
 		return true;
 	}
@@ -106,7 +106,7 @@ static bool inconclusive(struct report *r)
 		/* A planted fault that nobody saw, or none planted: the detector was not tested. */
 		snprintf(r->reason, sizeof(r->reason),
 			 r->injected || r->nb_injected ? "the planted fault was not found"
-				     : "no fault could be planted");
+						       : "no fault could be planted");
 		return true;
 	}
 	return false;

@@ -93,8 +93,8 @@ int migrate_select(const char *list, struct migrate_selection *selection, char *
 	return select_named(list, selection, why, len);
 }
 
-static void stats_add(struct migrate_thread *thread, const struct migrate_cycle *cycle,
-		      uint64_t ns, int error)
+static void stats_add(struct migrate_thread *thread, const struct migrate_cycle *cycle, uint64_t ns,
+		      int error)
 {
 	struct migrate_stats *stats = &thread->stats;
 

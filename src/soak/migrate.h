@@ -19,16 +19,16 @@ struct verifier;
 /* What is to be moved, and what drivers may use. Everything stays the caller's. */
 struct migrate_target {
 	const char *device;
-	uint64_t bytes;		  /* of the device */
-	struct ledger *ledger;	  /* tells which pages hold metadata */
+	uint64_t bytes;		   /* of the device */
+	struct ledger *ledger;	   /* tells which pages hold metadata */
 	struct verifier *verifier; /* paused while pages are evicted and read back; may be NULL */
-	struct sandbox *sandbox;  /* remembers settings that a driver changes */
-	uint64_t memory_max;	  /* bytes that a driver may hold */
+	struct sandbox *sandbox;   /* remembers settings that a driver changes */
+	uint64_t memory_max;	   /* bytes that a driver may hold */
 	uint64_t seed;
 	/*
-	 * Pages below this many bytes belong to the neighbour. A driver may touch its hot pages only:
-	 * others may hold file data, whose copy in the device's cache is out of date and must never
-	 * be dirtied and written back.
+	 * Pages below this many bytes belong to the neighbour. A driver may touch its hot pages
+	 * only: others may hold file data, whose copy in the device's cache is out of date and must
+	 * never be dirtied and written back.
 	 */
 	uint64_t head_bytes;
 	const uint64_t *hot; /* byte offsets, see neighbour_hot_pages() */
@@ -41,7 +41,7 @@ struct migrate_cycle {
 	uint64_t moved;
 	uint64_t moved_with_buffers;
 	uint64_t moved_dirty;
-	uint64_t moved_metadata; /* pages with at least one block of the ledger */
+	uint64_t moved_metadata;  /* pages with at least one block of the ledger */
 	uint64_t moved_neighbour; /* hot pages of the neighbour */
 };
 
@@ -61,7 +61,8 @@ extern const struct migrate_driver migrate_compact;
 struct migrate_stats {
 	const char *name;
 	uint64_t attempts; /* cycles */
-	uint64_t candidates, moved, moved_with_buffers, moved_dirty, moved_metadata, moved_neighbour;
+	uint64_t candidates, moved, moved_with_buffers, moved_dirty, moved_metadata,
+		moved_neighbour;
 	uint64_t ns; /* time spent in cycles */
 	int error;   /* 0, or what the driver gave up with */
 };

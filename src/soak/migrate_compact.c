@@ -45,19 +45,19 @@ struct compact_state {
 	struct devpages dp;
 	struct filler *filler;
 	int compact_fd;
-	uint32_t *pages;	 /* of the present climb, sorted */
+	uint32_t *pages; /* of the present climb, sorted */
 	size_t count;
-	size_t window;		 /* pages that a climb takes at most */
-	size_t next;		 /* first page of the next window of the whole device */
-	bool hot;		 /* the present climb takes the hot pages */
+	size_t window; /* pages that a climb takes at most */
+	size_t next;   /* first page of the next window of the whole device */
+	bool hot;      /* the present climb takes the hot pages */
 	uint64_t *before, *after, *scratch;
 	uint8_t *flags;
-	void *buf;		 /* PIECE_PAGES for each reader */
-	size_t need;		 /* pages the last compaction moved in the whole system */
+	void *buf;   /* PIECE_PAGES for each reader */
+	size_t need; /* pages the last compaction moved in the whole system */
 	uint64_t climb_moved, climb_candidates;
-	unsigned poor;		 /* steps with a poor yield, in a row */
+	unsigned poor; /* steps with a poor yield, in a row */
 	bool climbing;
-	bool rebuild;		 /* the filler has sunk below the device's pages */
+	bool rebuild; /* the filler has sunk below the device's pages */
 };
 
 static int compact_probe(char *why, size_t len)
@@ -71,8 +71,9 @@ static int compact_probe(char *why, size_t len)
 		return rc;
 	}
 	if (access("/proc/kpageflags", R_OK)) {
-		snprintf(why, len, "moves cannot be counted: no /proc/kpageflags "
-				   "(CONFIG_PROC_PAGE_MONITOR)");
+		snprintf(why, len,
+			 "moves cannot be counted: no /proc/kpageflags "
+			 "(CONFIG_PROC_PAGE_MONITOR)");
 		return -ENOENT;
 	}
 	snprintf(why, len, "compact_memory is writable");
@@ -116,7 +117,8 @@ static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
 	s->scratch = calloc(s->window, sizeof(*s->scratch));
 	s->flags = calloc(s->window, 1);
 	s->buf = malloc((size_t)READERS * PIECE_PAGES * DEVPAGE_SIZE);
-	if (!s->window || !s->pages || !s->before || !s->after || !s->scratch || !s->flags || !s->buf)
+	if (!s->window || !s->pages || !s->before || !s->after || !s->scratch || !s->flags ||
+	    !s->buf)
 		return -ENOMEM;
 	return 0;
 }
@@ -279,7 +281,8 @@ static void choose_hot(struct compact_state *s)
 		if (target->hot[i] / DEVPAGE_SIZE < s->dp.pages)
 			s->pages[s->count++] = (uint32_t)(target->hot[i] / DEVPAGE_SIZE);
 	qsort(s->pages, s->count, sizeof(*s->pages), compare_u32);
-	for (size_t page = target->head_bytes / DEVPAGE_SIZE; page < s->dp.pages && s->count < s->window; page++)
+	for (size_t page = target->head_bytes / DEVPAGE_SIZE;
+	     page < s->dp.pages && s->count < s->window; page++)
 		if (page_written(s, page) > since)
 			s->pages[s->count++] = (uint32_t)page;
 }
@@ -359,15 +362,14 @@ static void moves_count(struct compact_state *s, struct migrate_cycle *cycle)
 		cycle->moved++;
 		cycle->moved_with_buffers += (s->flags[i] & DEVPAGE_BUFFERS) != 0;
 		cycle->moved_dirty += (s->flags[i] & DEVPAGE_DIRTY) != 0;
-		cycle->moved_neighbour +=
-			s->pages[i] < s->target->head_bytes / DEVPAGE_SIZE;
+		cycle->moved_neighbour += s->pages[i] < s->target->head_bytes / DEVPAGE_SIZE;
 		cycle->moved_metadata += page_written(s, s->pages[i]) != 0;
 	}
 }
 
 /* After a step: how large the next must be, whether to start over, and with what filler. */
-static void climb_judge(struct compact_state *s, const struct migrate_cycle *cycle,
-			size_t migrated, size_t released, bool top)
+static void climb_judge(struct compact_state *s, const struct migrate_cycle *cycle, size_t migrated,
+			size_t released, bool top)
 {
 	s->need = migrated < s->count ? s->count : migrated;
 	if (s->need > 2 * s->count + NOISE_PAGES)

@@ -194,8 +194,8 @@ static int parse_neighbour(const char *text, struct run_options *o)
 
 static int parse_head(const char *text, uint64_t *bytes)
 {
-	if (size_parse(text, bytes) || *bytes < NEIGHBOUR_BYTES_MIN ||
-	    *bytes > SIZE_MAX_BYTES || *bytes % NEIGHBOUR_BLOCK_MAX)
+	if (size_parse(text, bytes) || *bytes < NEIGHBOUR_BYTES_MIN || *bytes > SIZE_MAX_BYTES ||
+	    *bytes % NEIGHBOUR_BLOCK_MAX)
 		return bad("reserve-head", text, "16M to 64G, whole pages");
 	return 0;
 }

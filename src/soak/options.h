@@ -12,26 +12,26 @@
 /* What `churnstress run` was asked for. Strings point into argv. */
 struct run_options {
 	uint64_t duration_ns;
-	uint64_t size;		    /* bytes of the image */
+	uint64_t size; /* bytes of the image */
 	uint32_t block_size;
 	uint64_t seed;
 	unsigned workers;
 	unsigned verifiers;
-	const char *migrate;	    /* "auto", "none" or names */
-	const char *backend;	    /* of the daemon */
-	const char *device;	    /* use this one; NULL: make an image */
-	const char *image_dir;	    /* where the image is made */
-	const char *output;	    /* folder for evidence; NULL: made when there is any */
-	const char *json;	    /* file for the JSON report; NULL: none */
-	uint64_t memory_max;	    /* bytes that migration may hold */
+	const char *migrate;   /* "auto", "none" or names */
+	const char *backend;   /* of the daemon */
+	const char *device;    /* use this one; NULL: make an image */
+	const char *image_dir; /* where the image is made */
+	const char *output;    /* folder for evidence; NULL: made when there is any */
+	const char *json;      /* file for the JSON report; NULL: none */
+	uint64_t memory_max;   /* bytes that migration may hold */
 	bool force;
 	bool keep_going;
-	bool neighbour;		    /* profile and head_bytes below count */
+	bool neighbour; /* profile and head_bytes below count */
 	struct neighbour_profile profile;
-	uint64_t head_bytes;	    /* of the device, for the neighbour */
+	uint64_t head_bytes;		/* of the device, for the neighbour */
 	enum neighbour_block nb_inject; /* NEIGHBOUR_BLOCK_NONE: none */
-	enum fault_kind inject;	    /* FAULT_NONE: none */
-	char command[512];	    /* to run the same again */
+	enum fault_kind inject;		/* FAULT_NONE: none */
+	char command[512];		/* to run the same again */
 };
 
 /*

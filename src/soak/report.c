@@ -90,8 +90,8 @@ static void verify_print(const struct report *r, FILE *out)
 		      0);
 	counted_print(out, "  of these through a mapping", r->verifier.view_blocks[VIEW_MAPPED], 0);
 	if (r->verifier.direct)
-		counted_print(out, "  of these read O_DIRECT",
-			      r->verifier.view_blocks[VIEW_DIRECT], 0);
+		counted_print(out, "  of these read O_DIRECT", r->verifier.view_blocks[VIEW_DIRECT],
+			      0);
 	else
 		fputs("  device not readable with O_DIRECT: that view is missing\n", out);
 	counted_print(out, "  by the daemon besides", r->daemon_reads, 0);
@@ -124,8 +124,9 @@ static void neighbour_print(const struct report *r, FILE *out)
 	fprintf(out, "  %-28s %15s\n", "  hot pages moved",
 		count_format(r->migration.moved_neighbour, moved, sizeof(moved)));
 	if (report_race_reachable(r))
-		fprintf(out, "  2019 race                    reachable: %s lookups, %s moves of "
-			     "looked-up pages\n",
+		fprintf(out,
+			"  2019 race                    reachable: %s lookups, %s moves of "
+			"looked-up pages\n",
 			count_format(n->lookups, number, sizeof(number)), moved);
 	else
 		fputs("  2019 race                    not reached: no looked-up page was moved\n",

@@ -382,8 +382,7 @@ enum verdict run_execute(const struct run_options *options, struct report *repor
 	run.target.device_fd = run.target.ledger_fd = -1;
 	if (run_check(&run) == 0) {
 		if (options->output)
-			snprintf(report->evidence, sizeof(report->evidence), "%s",
-				 options->output);
+			snprintf(report->evidence, sizeof(report->evidence), "%s", options->output);
 		signals_block(&signals);
 		status_init(&run.status);
 		if (run_start(&run) == 0)

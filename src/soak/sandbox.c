@@ -74,7 +74,8 @@ static bool mount_undo(const char *path)
 			break;
 		sleep_ms(10);
 	}
-	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT) {
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL ||
+	    errno == ENOENT) {
 		rmdir(path);
 		return true;
 	}

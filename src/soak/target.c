@@ -53,15 +53,17 @@ static int device_check(const struct run_options *options, char *why, size_t len
 int target_preflight(const struct run_options *options, char *why, size_t len)
 {
 	if (geteuid() != 0) {
-		snprintf(why, len, "needs root: it mounts, attaches a loop device and migrates "
-				   "memory; run it with sudo");
+		snprintf(why, len,
+			 "needs root: it mounts, attaches a loop device and migrates "
+			 "memory; run it with sudo");
 		return -EPERM;
 	}
 	if (access("/dev/fuse", R_OK | W_OK)) {
 		int rc = -errno;
 
-		snprintf(why, len, "cannot use /dev/fuse (%s): load the fuse module, or give the "
-				   "container the device",
+		snprintf(why, len,
+			 "cannot use /dev/fuse (%s): load the fuse module, or give the "
+			 "container the device",
 			 strerror(-rc));
 		return rc;
 	}
@@ -70,8 +72,9 @@ int target_preflight(const struct run_options *options, char *why, size_t len)
 	if (access("/dev/loop-control", R_OK | W_OK)) {
 		int rc = -errno;
 
-		snprintf(why, len, "cannot use /dev/loop-control (%s): load the loop module, or "
-				   "name a device with --device",
+		snprintf(why, len,
+			 "cannot use /dev/loop-control (%s): load the loop module, or "
+			 "name a device with --device",
 			 strerror(-rc));
 		return rc;
 	}
@@ -105,7 +108,8 @@ static int image_make(const struct run_options *options, char *why, size_t len)
 		return fd;
 	close(fd);
 	snprintf(why, len, "cannot make an image of %s in %s (%s): use --image-dir or --size",
-		 size_format(image_bytes(options), size, sizeof(size)), options->image_dir, strerror(rc));
+		 size_format(image_bytes(options), size, sizeof(size)), options->image_dir,
+		 strerror(rc));
 	return -rc;
 }
 
@@ -153,8 +157,14 @@ static int mkfs_run(const struct run_options *options, const struct target *targ
 	char program[4096], block_size[16], head[48];
 	/* On someone's device, mkfs looks for what may be precious once more. */
 	bool force = options->force || !options->device;
-	char *argv[] = {program, "--quiet", "-b", block_size, head,
-			(char *)(uintptr_t)target->device, force ? "--force" : NULL, NULL};
+	char *argv[] = {program,
+			"--quiet",
+			"-b",
+			block_size,
+			head,
+			(char *)(uintptr_t)target->device,
+			force ? "--force" : NULL,
+			NULL};
 	int rc = child_find("mkfs.churnfs", program, sizeof(program));
 
 	if (rc)
@@ -229,8 +239,8 @@ static int daemon_start(const struct run_options *options, struct sandbox *sandb
 	return rc ? fail(rc, why, len, "cannot read the daemon's ledger") : 0;
 }
 
-int target_open(const struct run_options *options, struct sandbox *sandbox,
-		struct target *target, char *why, size_t len)
+int target_open(const struct run_options *options, struct sandbox *sandbox, struct target *target,
+		char *why, size_t len)
 {
 	int rc;
 

@@ -34,8 +34,8 @@ struct target {
 int target_preflight(const struct run_options *options, char *why, size_t len);
 
 /* Device, mkfs, daemon, mount. On error WHY holds one line and TARGET is closed again. */
-int target_open(const struct run_options *options, struct sandbox *sandbox,
-		struct target *target, char *why, size_t len);
+int target_open(const struct run_options *options, struct sandbox *sandbox, struct target *target,
+		char *why, size_t len);
 
 /* Looks whether the daemon still runs. */
 bool target_alive(struct target *target);

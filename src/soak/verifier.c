@@ -15,7 +15,7 @@
 struct verifier_thread {
 	struct verifier *verifier;
 	pthread_t thread;
-	unsigned index;	 /* among those that share the page cache's views */
+	unsigned index; /* among those that share the page cache's views */
 	bool direct;
 	/* Written by the thread, read by verifier_stats_get(). */
 	_Atomic uint64_t view_blocks[VERIFIER_VIEWS], view_passes[VERIFIER_VIEWS];
@@ -27,10 +27,10 @@ struct verifier {
 	struct ledger_geometry geometry;
 	struct verifier_options options;
 	struct verifier_device device;
-	pthread_rwlock_t pause;	      /* shared while reading; exclusive between pause and resume */
-	pthread_mutex_t sleep_lock;   /* for stop */
+	pthread_rwlock_t pause;	    /* shared while reading; exclusive between pause and resume */
+	pthread_mutex_t sleep_lock; /* for stop */
 	pthread_cond_t sleep_cond;
-	bool stop;		      /* protected by sleep_lock */
+	bool stop; /* protected by sleep_lock */
 	unsigned threads;
 	struct verifier_thread thread[VERIFIER_THREADS_MAX + 1];
 };
@@ -67,7 +67,8 @@ static void stats_add(struct verifier_thread *thread, enum verifier_view view,
 	atomic_fetch_add(&thread->mismatches, pass->mismatches);
 }
 
-/* Every THREADS-th chunk from INDEX on. TO_END: regardless of a stop. Returns false when stopped. */
+/* Every THREADS-th chunk from INDEX on. TO_END: regardless of a stop. Returns false when stopped.
+ */
 static bool pass_run(struct verifier_thread *thread, enum verifier_view view, void *buf,
 		     unsigned index, unsigned threads, bool to_end)
 {
@@ -101,8 +102,8 @@ static void *thread_main(void *arg)
 {
 	struct verifier_thread *thread = arg;
 	struct verifier *verifier = thread->verifier;
-	uint64_t period = thread->direct ? verifier->options.direct_period_ns
-					 : verifier->options.period_ns;
+	uint64_t period =
+		thread->direct ? verifier->options.direct_period_ns : verifier->options.period_ns;
 	enum verifier_view view = thread->direct ? VIEW_DIRECT : VIEW_BUFFERED;
 	void *buf = aligned_alloc(4096, VERIFIER_CHUNK);
 
@@ -250,8 +251,7 @@ void verifier_pause(struct verifier *verifier)
 {
 	pthread_rwlock_wrlock(&verifier->pause);
 	/* Mapped pages cannot be evicted. */
-	madvise((void *)(uintptr_t)verifier->device.map, verifier->device.map_bytes,
-		MADV_DONTNEED);
+	madvise((void *)(uintptr_t)verifier->device.map, verifier->device.map_bytes, MADV_DONTNEED);
 }
 
 void verifier_resume(struct verifier *verifier)

@@ -24,21 +24,21 @@ struct verifier;
 struct verifier_options {
 	const char *device;
 	struct ledger *ledger;
-	unsigned threads;	   /* for the page cache's views, in turn; one more reads directly */
-	uint64_t period_ns;	   /* a pass over all metadata starts this often */
+	unsigned threads;   /* for the page cache's views, in turn; one more reads directly */
+	uint64_t period_ns; /* a pass over all metadata starts this often */
 	uint64_t direct_period_ns; /* and a direct one; 0: no direct view */
 };
 
 struct verifier_stats {
-	uint64_t blocks;	/* verified, all views */
+	uint64_t blocks; /* verified, all views */
 	uint64_t view_blocks[VERIFIER_VIEWS];
 	uint64_t view_passes[VERIFIER_VIEWS];
-	uint64_t bytes;		/* read for that */
-	uint64_t retried;	/* blocks that changed while they were read */
+	uint64_t bytes;	  /* read for that */
+	uint64_t retried; /* blocks that changed while they were read */
 	uint64_t mismatches;
 	uint64_t io_errors;
-	uint64_t ns;		/* time spent in passes, all threads */
-	bool direct;		/* the device can be read with O_DIRECT */
+	uint64_t ns; /* time spent in passes, all threads */
+	bool direct; /* the device can be read with O_DIRECT */
 };
 
 /*

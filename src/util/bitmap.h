@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bit arrays in little-endian bit order, as they lie on disk. No locks: the caller owns the array. */
+/* Bit arrays in little-endian bit order, as they lie on disk. No locks: the caller owns the array.
+ */
 #ifndef CHURNFS_UTIL_BITMAP_H
 #define CHURNFS_UTIL_BITMAP_H
 

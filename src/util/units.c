@@ -66,8 +66,9 @@ int duration_parse(const char *text, uint64_t *ns)
 		const char *name;
 		uint64_t ns;
 	} units[] = {
-		{"", 1000000000ULL},	     {"ms", 1000000ULL},	 {"s", 1000000000ULL},
-		{"m", 60 * 1000000000ULL},   {"h", 3600 * 1000000000ULL}, {"d", 86400 * 1000000000ULL},
+		{"", 1000000000ULL},	     {"ms", 1000000ULL},
+		{"s", 1000000000ULL},	     {"m", 60 * 1000000000ULL},
+		{"h", 3600 * 1000000000ULL}, {"d", 86400 * 1000000000ULL},
 	};
 	const uint64_t limit = 36525ULL * 86400 * 1000000000;
 	const char *rest;

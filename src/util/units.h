@@ -18,7 +18,8 @@ int size_parse(const char *text, uint64_t *bytes);
  */
 int duration_parse(const char *text, uint64_t *ns);
 
-/* Parses an unsigned decimal or 0x number, nothing else around it. Returns 0, -EINVAL or -ERANGE. */
+/* Parses an unsigned decimal or 0x number, nothing else around it. Returns 0, -EINVAL or -ERANGE.
+ */
 int number_parse(const char *text, uint64_t *value);
 
 /* Writes BYTES as "512 B", "64 KiB", "1.5 GiB" into BUF and returns BUF. */
