@@ -56,7 +56,7 @@ AC_DEFUN([CHURNFS_SUMMARY], [
 AS_ECHO(["
 $PACKAGE_STRING
   compiler      $CC $CFLAGS
-  sanitizers    ${churnfs_sanitizers:- none}
+  sanitizers   ${churnfs_sanitizers:- none}
   werror        $enable_werror
   numa          $churnfs_have_numa
   libtracefs    $churnfs_have_libtracefs

@@ -116,7 +116,8 @@ void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count
 		    uint8_t *flags)
 {
 	uint64_t batch[BATCH], loaded = UINT64_MAX;
-	size_t present = 0;
+	/* Few pages hardly lie in one batch. */
+	size_t present = 0, unit = count < BATCH ? 1 : BATCH;
 
 	memset(flags, 0, count);
 	for (size_t i = 0; i < count; i++)
@@ -128,14 +129,14 @@ void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count
 		uint64_t frame = scratch[i] >> INDEX_BITS, bits;
 		size_t page = scratch[i] & ((1u << INDEX_BITS) - 1);
 
-		if (frame / BATCH != loaded) {
-			loaded = frame / BATCH;
-			memset(batch, 0, sizeof(batch));
+		if (frame / unit != loaded) {
+			loaded = frame / unit;
+			memset(batch, 0, unit * sizeof(*batch));
 			/* What cannot be read counts as without flags. */
-			(void)!pread(dp->kpageflags, batch, sizeof(batch),
-				     (off_t)(loaded * sizeof(batch)));
+			(void)!pread(dp->kpageflags, batch, unit * sizeof(*batch),
+				     (off_t)(loaded * unit * sizeof(*batch)));
 		}
-		bits = batch[frame % BATCH];
+		bits = batch[frame % unit];
 		flags[page] = (uint8_t)((bits & KPAGE_PRIVATE ? DEVPAGE_BUFFERS : 0) |
 					(bits & KPAGE_DIRTY ? DEVPAGE_DIRTY : 0));
 	}

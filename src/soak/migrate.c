@@ -12,6 +12,7 @@
 
 const struct migrate_driver *const migrate_drivers[] = {
 	&migrate_compact,
+	&migrate_numa,
 	NULL,
 };
 

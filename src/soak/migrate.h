@@ -57,6 +57,7 @@ struct migrate_driver {
 };
 
 extern const struct migrate_driver migrate_compact;
+extern const struct migrate_driver migrate_numa;
 
 struct migrate_stats {
 	const char *name;

@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "soak/filler.h"
+#include "soak/hotpages.h"
 #include "soak/migrate.h"
 #include "soak/sandbox.h"
 #include "soak/verifier.h"
-#include "util/clock.h"
 
 #define COMPACT_PATH "/proc/sys/vm/compact_memory"
 #define PCP_PATH "/proc/sys/vm/percpu_pagelist_high_fraction"
@@ -36,9 +36,8 @@
 /* Pages of others that one compaction may move. */
 #define NOISE_PAGES 1024u
 #define POOR_STEPS_MAX 4u
-/* A page is hot if a metadata block in it was written so recently. */
-#define HOT_AGE_NS (5 * NS_PER_SEC)
-#define HOT_PAGES_MIN 64u
+/* Fewer hot pages are not worth a climb. */
+#define HOT_PAGES_MIN 32u
 
 struct compact_state {
 	const struct migrate_target *target;
@@ -215,25 +214,6 @@ static void pages_populate(struct compact_state *s)
 	devpages_each_run(s->pages, s->count, run_populate, s);
 }
 
-struct locate {
-	struct compact_state *s;
-	uint64_t *pfn;
-};
-
-static int run_locate(void *arg, size_t first, size_t length, size_t position)
-{
-	struct locate *locate = arg;
-
-	return devpages_locate(&locate->s->dp, first, length, locate->pfn + position);
-}
-
-static int pages_locate(struct compact_state *s, uint64_t *pfn)
-{
-	struct locate locate = {.s = s, .pfn = pfn};
-
-	return devpages_each_run(s->pages, s->count, run_locate, &locate);
-}
-
 /* A device too large for the filler is taken a window at a time. */
 static void choose_window(struct compact_state *s)
 {
@@ -246,52 +226,11 @@ static void choose_window(struct compact_state *s)
 		s->pages[s->count++] = (uint32_t)s->next++;
 }
 
-/* When a metadata block of the page was last written; 0 if it holds none. */
-static uint64_t page_written(const struct compact_state *s, size_t page)
-{
-	struct ledger_geometry geometry;
-	struct ledger_snapshot snap;
-	uint64_t per_page, first, newest = 0;
-
-	ledger_geometry_get(s->target->ledger, &geometry);
-	per_page = DEVPAGE_SIZE / geometry.block_size;
-	first = page * per_page;
-	for (uint64_t i = first; i < first + per_page && i < geometry.blocks; i++)
-		if (ledger_snapshot(s->target->ledger, i, &snap) && snap.generation &&
-		    snap.written_ns > newest)
-			newest = snap.written_ns;
-	return newest;
-}
-
-static int compare_u32(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The neighbour's pages in use, and those of churnfs that were written last. */
-static void choose_hot(struct compact_state *s)
-{
-	const struct migrate_target *target = s->target;
-	uint64_t since = clock_now_ns() - HOT_AGE_NS;
-
-	s->count = 0;
-	for (size_t i = 0; i < target->hot_count && s->count < s->window; i++)
-		if (target->hot[i] / DEVPAGE_SIZE < s->dp.pages)
-			s->pages[s->count++] = (uint32_t)(target->hot[i] / DEVPAGE_SIZE);
-	qsort(s->pages, s->count, sizeof(*s->pages), compare_u32);
-	for (size_t page = target->head_bytes / DEVPAGE_SIZE;
-	     page < s->dp.pages && s->count < s->window; page++)
-		if (page_written(s, page) > since)
-			s->pages[s->count++] = (uint32_t)page;
-}
-
 static void pages_choose(struct compact_state *s)
 {
 	s->hot = !s->hot;
 	if (s->hot)
-		choose_hot(s);
+		s->count = hotpages_choose(s->target, s->dp.pages, s->pages, s->window);
 	if (!s->hot || s->count < HOT_PAGES_MIN)
 		choose_window(s);
 	s->need = s->count;
@@ -318,7 +257,7 @@ static int climb_start(struct compact_state *s)
 	if (s->target->verifier)
 		verifier_resume(s->target->verifier);
 	pages_populate(s);
-	rc = pages_locate(s, s->before);
+	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < s->count; i++)
@@ -349,22 +288,6 @@ static size_t system_migrated(void)
 	if (file)
 		fclose(file);
 	return 0;
-}
-
-static void moves_count(struct compact_state *s, struct migrate_cycle *cycle)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->before[i] == DEVPAGE_ABSENT || s->after[i] == DEVPAGE_ABSENT)
-			continue;
-		cycle->candidates++;
-		if (s->before[i] == s->after[i])
-			continue;
-		cycle->moved++;
-		cycle->moved_with_buffers += (s->flags[i] & DEVPAGE_BUFFERS) != 0;
-		cycle->moved_dirty += (s->flags[i] & DEVPAGE_DIRTY) != 0;
-		cycle->moved_neighbour += s->pages[i] < s->target->head_bytes / DEVPAGE_SIZE;
-		cycle->moved_metadata += page_written(s, s->pages[i]) != 0;
-	}
 }
 
 /* After a step: how large the next must be, whether to start over, and with what filler. */
@@ -400,18 +323,18 @@ static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 		return rc;
 	released = filler_release_step(s->filler, s->need, &top);
 	pages_populate(s);
-	rc = pages_locate(s, s->before);
+	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
 	if (rc)
 		return rc;
 	devpages_flags(&s->dp, s->before, s->count, s->scratch, s->flags);
 	migrated = system_migrated();
 	rc = compact_once(s);
 	if (!rc)
-		rc = pages_locate(s, s->after);
+		rc = hotpages_locate(&s->dp, s->pages, s->count, s->after);
 	if (rc)
 		return rc;
 	migrated = system_migrated() - migrated;
-	moves_count(s, cycle);
+	hotpages_count(s->target, s->pages, s->count, s->before, s->after, s->flags, cycle);
 	climb_judge(s, cycle, migrated, released, top);
 	return 0;
 }

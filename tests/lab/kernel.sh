@@ -39,14 +39,20 @@ patch_of() {
 	[[ $change == - ]] || echo "$LAB_DIR/mutants/$change"
 }
 
-# Prints the folder of kernel $1 with patch $2 (may be empty).
+options() {
+	grep -E '^(# )?CONFIG_' "$LAB_DIR/config.fragment"
+}
+
+# Prints the folder of kernel $1 with patch $2 (may be empty).  Comments of the
+# fragment and the head of the patch do not count.
 kernel_folder() {
 	local key
 
 	key=$({
 		source_version
 		gcc -dumpfullversion
-		cat "$LAB_DIR/config.fragment" ${2:+"$2"}
+		options
+		[[ -z $2 ]] || sed -n '/^--- /,$p' "$2"
 	} | lab_hash)
 	echo "$LAB_CACHE/kernels/$1-$key"
 }
@@ -102,7 +108,7 @@ check_config() {
 configure_source() {
 	local tree=$1 stamp
 
-	stamp=$(lab_hash <"$LAB_DIR/config.fragment")
+	stamp=$(options | lab_hash)
 	[[ -e $tree/.lab-configured-$stamp ]] && return
 	make -s -C "$tree" tinyconfig >/dev/null
 	(cd "$tree" && scripts/kconfig/merge_config.sh -m .config "$LAB_DIR/config.fragment") >/dev/null

@@ -64,7 +64,7 @@ parse() {
 
 row_of() {
 	if [[ -n $image ]]; then
-		echo "user control - PASS - - 120 100"
+		echo "user control - PASS - - 120 100 0"
 	else
 		lab_row "$1" || lab_die "$1: no such row in the matrix"
 	fi
@@ -110,7 +110,7 @@ run_row() {
 		write_env "$results/env" "$name" "$seed" "$seconds"
 		lab_say "$name: run $run of $runs, seed $seed"
 		"$LAB_DIR/boot.sh" -k "$kernel" -i "$results/initramfs.gz" -j "$job" -o "$folder" \
-			-f "$results/env" -t $((seconds + SLACK)) "${boot_args[@]}"
+			-f "$results/env" -t $((seconds + SLACK)) -l "$9" "${boot_args[@]}"
 		record "$folder" "$run" "$seed" "$@"
 	done
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/hotpages.h"
+
+#include <stdlib.h>
+
+#include "util/clock.h"
+
+/* A page is hot if a metadata block in it was written so recently. */
+#define HOT_AGE_NS (5 * NS_PER_SEC)
+
+uint64_t hotpages_written(const struct migrate_target *target, size_t page)
+{
+	struct ledger_geometry geometry;
+	struct ledger_snapshot snap;
+	uint64_t per_page, first, newest = 0;
+
+	ledger_geometry_get(target->ledger, &geometry);
+	per_page = DEVPAGE_SIZE / geometry.block_size;
+	first = page * per_page;
+	for (uint64_t i = first; i < first + per_page && i < geometry.blocks; i++)
+		if (ledger_snapshot(target->ledger, i, &snap) && snap.generation &&
+		    snap.written_ns > newest)
+			newest = snap.written_ns;
+	return newest;
+}
+
+static int compare_pages(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+size_t hotpages_choose(const struct migrate_target *target, size_t limit, uint32_t *pages,
+		       size_t max)
+{
+	uint64_t since = clock_now_ns() - HOT_AGE_NS;
+	size_t count = 0;
+
+	for (size_t i = 0; i < target->hot_count && count < max; i++)
+		if (target->hot[i] / DEVPAGE_SIZE < limit)
+			pages[count++] = (uint32_t)(target->hot[i] / DEVPAGE_SIZE);
+	qsort(pages, count, sizeof(*pages), compare_pages);
+	for (size_t page = target->head_bytes / DEVPAGE_SIZE; page < limit && count < max; page++)
+		if (hotpages_written(target, page) > since)
+			pages[count++] = (uint32_t)page;
+	return count;
+}
+
+struct locate {
+	const struct devpages *dp;
+	uint64_t *pfn;
+};
+
+static int run_locate(void *arg, size_t first, size_t length, size_t position)
+{
+	struct locate *locate = arg;
+
+	return devpages_locate(locate->dp, first, length, locate->pfn + position);
+}
+
+int hotpages_locate(const struct devpages *dp, const uint32_t *pages, size_t count, uint64_t *pfn)
+{
+	struct locate locate = {.dp = dp, .pfn = pfn};
+
+	return devpages_each_run(pages, count, run_locate, &locate);
+}
+
+void hotpages_count(const struct migrate_target *target, const uint32_t *pages, size_t count,
+		    const uint64_t *before, const uint64_t *after, const uint8_t *flags,
+		    struct migrate_cycle *cycle)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (before[i] == DEVPAGE_ABSENT || after[i] == DEVPAGE_ABSENT)
+			continue;
+		cycle->candidates++;
+		if (before[i] == after[i])
+			continue;
+		cycle->moved++;
+		cycle->moved_with_buffers += (flags[i] & DEVPAGE_BUFFERS) != 0;
+		cycle->moved_dirty += (flags[i] & DEVPAGE_DIRTY) != 0;
+		cycle->moved_neighbour += pages[i] < target->head_bytes / DEVPAGE_SIZE;
+		cycle->moved_metadata += hotpages_written(target, pages[i]) != 0;
+	}
+}

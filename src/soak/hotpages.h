@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which pages of the device matter most, and counting their moves: shared by the drivers. */
+#ifndef CHURNFS_SOAK_HOTPAGES_H
+#define CHURNFS_SOAK_HOTPAGES_H
+
+#include "soak/devpages.h"
+#include "soak/migrate.h"
+
+/* When a metadata block in the page was last written (clock_now_ns()); 0 if it holds none. */
+uint64_t hotpages_written(const struct migrate_target *target, size_t page);
+
+/*
+ * Fills PAGES, sorted, with the neighbour's hot pages and those above its head whose metadata was
+ * written in the last seconds; at most MAX, below LIMIT. Returns how many.
+ */
+size_t hotpages_choose(const struct migrate_target *target, size_t limit, uint32_t *pages,
+		       size_t max);
+
+/* Frame numbers of PAGES (sorted), see devpages_locate(). */
+int hotpages_locate(const struct devpages *dp, const uint32_t *pages, size_t count, uint64_t *pfn);
+
+/* Adds to CYCLE the pages that are mapped before and after, those at different places as moved. */
+void hotpages_count(const struct migrate_target *target, const uint32_t *pages, size_t count,
+		    const uint64_t *before, const uint64_t *after, const uint8_t *flags,
+		    struct migrate_cycle *cycle);
+
+#endif
