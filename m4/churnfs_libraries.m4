@@ -5,7 +5,6 @@ dnl CHURNFS_REQUIRED(VARIABLE, MODULE, DEBIAN-PACKAGE)
 dnl Notes what is missing, so that one run of configure names all of it.
 AC_DEFUN([CHURNFS_REQUIRED], [
 PKG_CHECK_MODULES([$1], [$2], [], [
-	AC_MSG_RESULT([no])
 	churnfs_missing="$churnfs_missing
   $2 not found: install $3"
 ])
@@ -21,7 +20,6 @@ AS_IF([test "x$with_$3" = xno], [churnfs_have_$3="no (disabled)"], [
 		AC_DEFINE([HAVE_$1], [1], [Define to 1 if $2 is there: $5.])
 		churnfs_have_$3=yes
 	], [
-		AC_MSG_RESULT([no])
 		AS_IF([test "x$with_$3" = xyes], [churnfs_missing="$churnfs_missing
   $2 not found: install $4"])
 		churnfs_have_$3="no (install $4)"

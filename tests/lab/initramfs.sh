@@ -19,7 +19,15 @@ tool_path() {
 	PATH=$PATH:/usr/sbin:/sbin type -P "$1"
 }
 
-# Copies program $2 to $1/usr/bin, and its libraries to where they are here.
+# Copies library $2 to where it is here.
+add_library() {
+	local root=$1 library=$2
+
+	mkdir -p "$root$(dirname "$library")"
+	cp -L "$library" "$root$library"
+}
+
+# Copies program $2 to $1/usr/bin, and the libraries that it needs.
 add_program() {
 	local root=$1 file=$2 library
 
@@ -27,14 +35,12 @@ add_program() {
 	cp -L "$file" "$root/usr/bin/"
 	# A static program makes ldd fail, and needs nothing.
 	while read -r library; do
-		[[ -e $root$library ]] && continue
-		mkdir -p "$root$(dirname "$library")"
-		cp -L "$library" "$root$library"
+		[[ -e $root$library ]] || add_library "$root" "$library"
 	done < <(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+\.so[^ ]*' || true)
 }
 
 main() {
-	local out=${1:?usage: initramfs.sh OUT [PROGRAM...]} root tool link
+	local out=${1:?usage: initramfs.sh OUT [PROGRAM...]} root tool link unwinder
 	shift
 
 	lab_need busybox=busybox-static dash=dash mke2fs=e2fsprogs cpio=cpio gzip=gzip
@@ -60,6 +66,10 @@ main() {
 	for tool in "$@"; do
 		add_program "$root" "$tool"
 	done
+	# ldd does not know it: glibc loads it when a thread is cancelled.
+	unwinder=$("$(tool_path ldconfig)" -p | awk '$1 == "libgcc_s.so.1" && !seen++ { print $NF }')
+	[[ -n $unwinder ]] || lab_die "missing packages: libgcc-s1"
+	add_library "$root" "$unwinder"
 	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$out"
 }
 
