@@ -11,6 +11,8 @@
  */
 #define BLOCK_SHIFT 9u
 #define ZONES_MAX 8u
+/* Taken at once; a run that ends does not wait for the rest. */
+#define PIECE_PAGES 4096u
 
 enum fill_state { FILL_FREE, FILL_HELD, FILL_DROPPED };
 
@@ -122,20 +124,24 @@ static void order_drop(struct filler *filler, size_t from, size_t to)
 	run_flush(filler, &run);
 }
 
-static void free_pages_take(struct filler *filler)
+static int free_pages_take(struct filler *filler, const _Atomic bool *stop)
 {
 	size_t next;
 
 	for (size_t i = 0; i < filler->pages; i = next) {
 		next = i + 1;
-		while (next < filler->pages && filler->state[next] == filler->state[i])
+		while (next < filler->pages && next < i + PIECE_PAGES &&
+		       filler->state[next] == filler->state[i])
 			next++;
 		if (filler->state[i] != FILL_FREE)
 			continue;
+		if (*stop)
+			return -ECANCELED;
 		devpages_populate_memory(filler->base + i * DEVPAGE_SIZE,
 					 (next - i) * DEVPAGE_SIZE);
 		memset(filler->state + i, FILL_HELD, next - i);
 	}
+	return 0;
 }
 
 static int compare_order(const void *a, const void *b, void *arg)
@@ -208,13 +214,13 @@ static void zone_plan(struct filler *filler, struct zone *zone, const uint64_t *
 }
 
 int filler_refill(struct filler *filler, const struct devpages *dp, const uint64_t *pfn,
-		  size_t count)
+		  size_t count, const _Atomic bool *stop)
 {
 	size_t held;
-	int rc;
+	int rc = free_pages_take(filler, stop);
 
-	free_pages_take(filler);
-	rc = devpages_locate_memory(dp, filler->base, filler->pages, filler->pfn);
+	if (!rc)
+		rc = devpages_locate_memory(dp, filler->base, filler->pages, filler->pfn);
 	if (!rc)
 		rc = zones_read(filler);
 	if (rc)

@@ -33,10 +33,10 @@ void filler_release_all(struct filler *filler);
 /*
  * Takes the released pages again, finds out where they lie, and plans the steps above the device
  * pages at PFN[0..count) (sorted, none absent): filler below their median is given back for good.
- * Returns 0 or the errno of reading /proc.
+ * Returns 0, -ECANCELED when *STOP became true, or the errno of reading /proc.
  */
 int filler_refill(struct filler *filler, const struct devpages *dp, const uint64_t *pfn,
-		  size_t count);
+		  size_t count, const _Atomic bool *stop);
 
 /*
  * Releases the next step, about WANT pages in all zones together. Returns the pages released;

@@ -108,7 +108,7 @@ static void stats_add(struct migrate_thread *thread, const struct migrate_cycle 
 	stats->moved_metadata += cycle->moved_metadata;
 	stats->moved_neighbour += cycle->moved_neighbour;
 	stats->ns += ns;
-	stats->error = error;
+	stats->error = error == -ECANCELED ? 0 : error;
 	pthread_mutex_unlock(&thread->migrator->lock);
 }
 
@@ -124,7 +124,7 @@ static void *thread_main(void *arg)
 		rc = thread->driver->cycle(thread->state, &cycle);
 		stats_add(thread, &cycle, clock_now_ns() - start, rc);
 	}
-	if (rc)
+	if (rc && rc != -ECANCELED)
 		log_warning("migration driver %s gave up: %s", thread->driver->name, strerror(-rc));
 	return NULL;
 }

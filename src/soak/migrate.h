@@ -25,6 +25,7 @@ struct migrate_target {
 	struct sandbox *sandbox;   /* remembers settings that a driver changes */
 	uint64_t memory_max;	   /* bytes that a driver may hold */
 	uint64_t seed;
+	const _Atomic bool *stop; /* the run is ending: a cycle may end at once with -ECANCELED */
 	/*
 	 * Pages below this many bytes belong to the neighbour. A driver may touch its hot pages
 	 * only: others may hold file data, whose copy in the device's cache is out of date and must

@@ -162,6 +162,8 @@ static int run_put_low(void *arg, size_t first, size_t length, size_t position)
 	for (size_t done = 0; done < length; done += PIECE_PAGES) {
 		size_t n = length - done < PIECE_PAGES ? length - done : PIECE_PAGES;
 
+		if (*reader->s->target->stop)
+			return -ECANCELED;
 		devpages_evict(&reader->s->dp, first + done, n);
 		devpages_read_back(&reader->s->dp, first + done, n, reader->buf);
 	}
@@ -266,7 +268,7 @@ static int climb_start(struct compact_state *s)
 	if (!present)
 		return -ENODATA;
 	qsort(s->scratch, present, sizeof(*s->scratch), compare_u64);
-	rc = filler_refill(s->filler, &s->dp, s->scratch, present);
+	rc = filler_refill(s->filler, &s->dp, s->scratch, present, s->target->stop);
 	s->climbing = true;
 	s->climb_moved = s->climb_candidates = 0;
 	s->poor = 0;

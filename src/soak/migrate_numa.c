@@ -3,7 +3,8 @@
  * NUMA ping-pong: the hot pages alone are sent to and fro between two nodes with move_pages(2) on
  * a shared mapping. Nothing is evicted, and no other page is touched, so this is by far the
  * quickest way to the races of a page that is looked up all the time. Needs two nodes, real or
- * made with numa=fake=2 on the kernel's command line.
+ * made with numa=fake=2 on the kernel's command line. MPOL_MF_MOVE_ALL, because the verifiers map
+ * the pages too.
  */
 #include <errno.h>
 #include <linux/mempolicy.h>
@@ -73,7 +74,7 @@ static int numa_probe(char *why, size_t len)
 		snprintf(why, len, "one NUMA node only (try numa=fake=2)");
 		return -ENODEV;
 	}
-	if (syscall(SYS_move_pages, 0, 0UL, NULL, NULL, NULL, MPOL_MF_MOVE)) {
+	if (syscall(SYS_move_pages, 0, 0UL, NULL, NULL, NULL, MPOL_MF_MOVE_ALL)) {
 		rc = -errno;
 		snprintf(why, len, "move_pages(2): %s", strerror(-rc));
 		return rc;
@@ -139,7 +140,8 @@ static int trip(struct numa_state *s, struct migrate_cycle *cycle)
 		return rc;
 	devpages_flags(&s->dp, s->before, s->count, s->scratch, s->flags);
 	/* What is busy stays; only a failure of the call as such counts. */
-	if (syscall(SYS_move_pages, 0, s->count, s->address, s->nodes, s->status, MPOL_MF_MOVE) < 0)
+	if (syscall(SYS_move_pages, 0, s->count, s->address, s->nodes, s->status,
+		    MPOL_MF_MOVE_ALL) < 0)
 		return -errno;
 	rc = hotpages_locate(&s->dp, s->pages, s->count, s->after);
 	if (!rc)

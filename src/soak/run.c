@@ -90,6 +90,7 @@ static int migration_start(struct run *run)
 		.sandbox = run->sandbox,
 		.memory_max = run->options->memory_max,
 		.seed = run->options->seed,
+		.stop = &run->stopping,
 		.head_bytes = run->options->neighbour ? run->options->head_bytes : 0,
 		.hot = run->hot,
 		.hot_count = run->hot_count,
@@ -310,6 +311,7 @@ static void run_settle(struct run *run)
 {
 	if (run->report->hung && run->target.daemon)
 		kill(run->target.daemon, SIGKILL); /* calls in progress end with ENOTCONN */
+	run->stopping = true;
 	if (run->workload)
 		workload_request_stop(run->workload);
 	if (run->neighbour)

@@ -34,8 +34,9 @@ struct run {
 	char neighbour_dir[256];
 	uint64_t hot[RUN_HOT_PAGES_MAX];
 	size_t hot_count;
-	uint64_t checked_ns; /* when e2fsck was run last */
-	bool collected;	     /* the evidence of the first finding */
+	uint64_t checked_ns;   /* when e2fsck was run last */
+	_Atomic bool stopping; /* for the migration drivers */
+	bool collected;	       /* the evidence of the first finding */
 };
 
 /* Notes what keeps the run from its end. The first cause counts; the rest follows from it. */
