@@ -121,7 +121,12 @@ static int run_start(struct run *run)
 	int rc = sandbox_create(&run->sandbox);
 
 	if (rc) {
-		run_trouble(run, "cannot make a private mount namespace: run it as root");
+		/* A plain chroot: its root is no mount point, whose propagation could be ended. */
+		run_trouble(run,
+			    rc == -EINVAL
+				    ? "cannot make mounts private: in a chroot, bind-mount its "
+				      "root onto itself before entering"
+				    : "cannot make a private mount namespace: run it as root");
 		return rc;
 	}
 	rc = target_open(run->options, run->sandbox, &run->target, why, sizeof(why));
@@ -354,7 +359,7 @@ static void run_end(struct run *run)
 static int run_check(struct run *run)
 {
 	char why[512] = "";
-	int rc = target_preflight(run->options, why, sizeof(why));
+	int rc = target_preflight(run->options, &run->target, why, sizeof(why));
 
 	if (!rc)
 		rc = migrate_select(run->options->migrate, &run->selection, why, sizeof(why));
@@ -381,7 +386,6 @@ enum verdict run_execute(const struct run_options *options, struct report *repor
 	report->options = options;
 	uname(&report->kernel);
 	judge_minimum(options->duration_ns, &report->minimum);
-	run.target.device_fd = run.target.ledger_fd = -1;
 	if (run_check(&run) == 0) {
 		if (options->output)
 			snprintf(report->evidence, sizeof(report->evidence), "%s", options->output);

@@ -50,8 +50,10 @@ static int device_check(const struct run_options *options, char *why, size_t len
 	return rc;
 }
 
-int target_preflight(const struct run_options *options, char *why, size_t len)
+int target_preflight(const struct run_options *options, struct target *target, char *why,
+		     size_t len)
 {
+	*target = (struct target){.device_fd = -1, .ledger_fd = -1};
 	if (geteuid() != 0) {
 		snprintf(why, len,
 			 "needs root: it mounts, attaches a loop device and migrates "
@@ -66,6 +68,13 @@ int target_preflight(const struct run_options *options, char *why, size_t len)
 			 "container the device",
 			 strerror(-rc));
 		return rc;
+	}
+	if (child_find("mkfs.churnfs", target->mkfs, sizeof(target->mkfs)) ||
+	    child_find("churnfs", target->program, sizeof(target->program))) {
+		snprintf(why, len,
+			 "cannot find mkfs.churnfs and churnfs: install them, or put "
+			 "them beside churnstress");
+		return -ENOENT;
 	}
 	if (options->device)
 		return device_check(options, why, len);
@@ -154,10 +163,10 @@ static int device_use(const struct run_options *options, struct target *target, 
 static int mkfs_run(const struct run_options *options, const struct target *target, char *why,
 		    size_t len)
 {
-	char program[4096], block_size[16], head[48];
+	char block_size[16], head[48];
 	/* On someone's device, mkfs looks for what may be precious once more. */
 	bool force = options->force || !options->device;
-	char *argv[] = {program,
+	char *argv[] = {(char *)(uintptr_t)target->mkfs,
 			"--quiet",
 			"-b",
 			block_size,
@@ -165,10 +174,8 @@ static int mkfs_run(const struct run_options *options, const struct target *targ
 			(char *)(uintptr_t)target->device,
 			force ? "--force" : NULL,
 			NULL};
-	int rc = child_find("mkfs.churnfs", program, sizeof(program));
+	int rc;
 
-	if (rc)
-		return fail(rc, why, len, "cannot find mkfs.churnfs");
 	snprintf(block_size, sizeof(block_size), "%u", options->block_size);
 	snprintf(head, sizeof(head), "--reserve-head=%llu",
 		 options->neighbour ? (unsigned long long)options->head_bytes : 0ULL);
@@ -211,12 +218,11 @@ static int mount_wait(struct target *target, char *why, size_t len)
 static int daemon_start(const struct run_options *options, struct sandbox *sandbox,
 			struct target *target, char *why, size_t len)
 {
-	char program[4096], mount_options[160];
-	char *argv[] = {program, "-f", "-o", mount_options, target->device, target->mount, NULL};
-	int rc = child_find("churnfs", program, sizeof(program));
+	char mount_options[160];
+	char *argv[] = {target->program, "-f",		"-o", mount_options,
+			target->device,	 target->mount, NULL};
+	int rc;
 
-	if (rc)
-		return fail(rc, why, len, "cannot find churnfs");
 	/* Inherited by the daemon, and gone with the last of the two. */
 	target->ledger_fd = memfd_create("churnfs-ledger", 0);
 	if (target->ledger_fd < 0)
@@ -244,7 +250,6 @@ int target_open(const struct run_options *options, struct sandbox *sandbox, stru
 {
 	int rc;
 
-	*target = (struct target){.device_fd = -1, .ledger_fd = -1};
 	rc = options->device ? device_use(options, target, why, len)
 			     : device_make(options, target, why, len);
 	/* churnfs first: its mkfs asks whether the device may be lost. */

@@ -16,6 +16,7 @@
 #include "soak/sandbox.h"
 
 struct target {
+	char mkfs[4096], program[4096]; /* mkfs.churnfs and the daemon */
 	char device[256];
 	char mount[256];
 	uint64_t bytes;
@@ -28,12 +29,15 @@ struct target {
 };
 
 /*
- * Checks what can be checked before anything is touched: privileges, /dev/fuse, the device.
- * Returns 0 or a negative errno with one line in WHY.
+ * Checks what can be checked before anything is touched: privileges, /dev/fuse, the device; and
+ * finds the programs, which is not possible any more in another mount namespace. Returns 0 or a
+ * negative errno with one line in WHY.
  */
-int target_preflight(const struct run_options *options, char *why, size_t len);
+int target_preflight(const struct run_options *options, struct target *target, char *why,
+		     size_t len);
 
-/* Device, mkfs, daemon, mount. On error WHY holds one line and TARGET is closed again. */
+/* After target_preflight(): device, mkfs, daemon, mount. On error WHY holds one line and TARGET is
+ * closed again. */
 int target_open(const struct run_options *options, struct sandbox *sandbox, struct target *target,
 		char *why, size_t len);
 
