@@ -131,6 +131,7 @@ static int compact_start(const struct migrate_target *target, void **out)
 	if (!s)
 		return -ENOMEM;
 	s->target = target;
+	s->hot = true; /* so that the first climb takes a window */
 	s->compact_fd = open(COMPACT_PATH, O_WRONLY | O_CLOEXEC);
 	rc = s->compact_fd < 0 ? -errno : 0;
 	if (devpages_open(&s->dp, target->device, target->bytes))
