@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "blkdev/blkdev.h"
 #include "integrity/tag.h"
 #include "ondisk/format.h"
 #include "soak/verifier.h"
@@ -131,22 +132,6 @@ static int chunk_check(void *arg)
 	return 0;
 }
 
-static int range_read(int fd, char *buf, size_t len, uint64_t offset)
-{
-	while (len) {
-		ssize_t n = pread(fd, buf, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		buf += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int verifier_chunk(const struct checker *checker, const struct verifier_device *device,
 		   enum verifier_view view, void *buf, uint64_t first, uint64_t count,
 		   struct verifier_pass *pass)
@@ -171,7 +156,8 @@ int verifier_chunk(const struct checker *checker, const struct verifier_device *
 		chunk.bytes = device->map + offset;
 		return sigbus_guard(chunk_check, &chunk);
 	}
-	rc = range_read(view == VIEW_DIRECT ? device->direct_fd : device->fd, buf, len, offset);
+	rc = blkdev_pread_full(view == VIEW_DIRECT ? device->direct_fd : device->fd, buf, len,
+			       offset);
 	if (rc)
 		return rc;
 	chunk.bytes = buf;
