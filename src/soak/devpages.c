@@ -27,7 +27,8 @@ int devpages_open(struct devpages *dp, const char *device, uint64_t bytes)
 {
 	int rc;
 
-	*dp = (struct devpages){.fd = -1, .pagemap = -1, .kpageflags = -1, .map = MAP_FAILED};
+	*dp = (struct devpages){
+		.fd = -1, .apart_fd = -1, .pagemap = -1, .kpageflags = -1, .map = MAP_FAILED};
 	dp->pages = bytes / DEVPAGE_SIZE;
 	if (dp->pages >> INDEX_BITS)
 		dp->pages = (1u << INDEX_BITS) - 1;
@@ -51,10 +52,37 @@ out_error:
 	return rc;
 }
 
+/* One range of addresses for both, so that a page's number leads to it as before. */
+int devpages_open_apart(struct devpages *dp, const char *device, uint64_t bytes)
+{
+	size_t first = dp->pages * DEVPAGE_SIZE, pages = bytes / DEVPAGE_SIZE;
+	size_t len = pages * DEVPAGE_SIZE;
+	char *map;
+
+	if ((dp->pages + pages) >> INDEX_BITS)
+		return -EFBIG;
+	dp->apart_fd = open(device, O_RDONLY | O_CLOEXEC);
+	if (dp->apart_fd < 0)
+		return -errno;
+	map = mremap(dp->map, first, first + len, MREMAP_MAYMOVE);
+	if (map == MAP_FAILED)
+		return -errno;
+	dp->map = map;
+	dp->apart_pages = pages;
+	if (mmap(map + first, len, PROT_READ, MAP_SHARED | MAP_FIXED, dp->apart_fd, 0) ==
+	    MAP_FAILED)
+		return -errno;
+	madvise(map + first, len, MADV_RANDOM);
+	posix_fadvise(dp->apart_fd, 0, 0, POSIX_FADV_RANDOM);
+	return 0;
+}
+
 void devpages_close(struct devpages *dp)
 {
 	if (dp->map != MAP_FAILED)
-		munmap(dp->map, dp->pages * DEVPAGE_SIZE);
+		munmap(dp->map, (dp->pages + dp->apart_pages) * DEVPAGE_SIZE);
+	if (dp->apart_fd >= 0)
+		close(dp->apart_fd);
 	if (dp->fd >= 0)
 		close(dp->fd);
 	if (dp->pagemap >= 0)
@@ -152,35 +180,57 @@ void devpages_populate(const struct devpages *dp, size_t first, size_t count)
 		(void)*(volatile char *)(start + i * DEVPAGE_SIZE);
 }
 
-void devpages_evict(const struct devpages *dp, size_t first, size_t count)
+/* The descriptor for page FIRST and, in *AT, its place there. Runs never cross the border. */
+static int device_of(const struct devpages *dp, size_t first, off_t *at)
 {
-	off_t at = (off_t)(first * DEVPAGE_SIZE), len = (off_t)(count * DEVPAGE_SIZE);
+	if (first < dp->pages) {
+		*at = (off_t)(first * DEVPAGE_SIZE);
+		return dp->fd;
+	}
+	*at = (off_t)((first - dp->pages) * DEVPAGE_SIZE);
+	return dp->apart_fd;
+}
+
+void devpages_drop(const struct devpages *dp, size_t first, size_t count)
+{
+	off_t at, len = (off_t)(count * DEVPAGE_SIZE);
+	int fd = device_of(dp, first, &at);
 
 	/* A mapped page cannot be evicted. */
-	madvise(dp->map + at, (size_t)len, MADV_DONTNEED);
-	sync_file_range(dp->fd, at, len,
+	madvise(dp->map + first * DEVPAGE_SIZE, (size_t)len, MADV_DONTNEED);
+	posix_fadvise(fd, at, len, POSIX_FADV_DONTNEED);
+}
+
+void devpages_evict(const struct devpages *dp, size_t first, size_t count)
+{
+	off_t at, len = (off_t)(count * DEVPAGE_SIZE);
+	int fd = device_of(dp, first, &at);
+
+	devpages_drop(dp, first, count);
+	sync_file_range(fd, at, len,
 			SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 				SYNC_FILE_RANGE_WAIT_AFTER);
-	posix_fadvise(dp->fd, at, len, POSIX_FADV_DONTNEED);
+	posix_fadvise(fd, at, len, POSIX_FADV_DONTNEED);
 }
 
 void devpages_read_back(const struct devpages *dp, size_t first, size_t count, void *buf)
 {
-	off_t at = (off_t)(first * DEVPAGE_SIZE);
+	char *start = dp->map + first * DEVPAGE_SIZE;
 	size_t len = count * DEVPAGE_SIZE;
+	off_t at = (off_t)(first * DEVPAGE_SIZE);
 
 	/*
 	 * pread(2) fills pages by readahead, which attaches no buffers; a fault under MADV_RANDOM
 	 * attaches them, but waits for each page. So pages are read in bulk, dirtied by write
 	 * faults that change nothing, and writeback attaches the buffers.
 	 */
-	if (pread(dp->fd, buf, len, at) == (ssize_t)len &&
-	    madvise(dp->map + at, len, MADV_POPULATE_WRITE) == 0) {
+	if (first < dp->pages && pread(dp->fd, buf, len, at) == (ssize_t)len &&
+	    madvise(start, len, MADV_POPULATE_WRITE) == 0) {
 		sync_file_range(dp->fd, at, (off_t)len, SYNC_FILE_RANGE_WRITE);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		(void)*(volatile char *)(dp->map + at + i * DEVPAGE_SIZE);
+		(void)*(volatile char *)(start + i * DEVPAGE_SIZE);
 }
 
 void devpages_populate_memory(void *addr, size_t bytes)

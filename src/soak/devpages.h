@@ -21,14 +21,22 @@ enum devpage_flags {
 
 struct devpages {
 	int fd;
+	int apart_fd; /* of a second device, whose pages come after PAGES; -1: none */
 	int pagemap;
 	int kpageflags;
 	char *map;
-	size_t pages;
+	size_t pages;	    /* of the device */
+	size_t apart_pages; /* of the second one */
 };
 
 /* Opens and maps the device, for reading and writing. Returns 0 or a negative errno. */
 int devpages_open(struct devpages *dp, const char *device, uint64_t bytes);
+
+/*
+ * Puts the first BYTES of a second device behind the first, for reading only: the kernel may allow
+ * no more while it is mounted. Returns 0 or a negative errno.
+ */
+int devpages_open_apart(struct devpages *dp, const char *device, uint64_t bytes);
 void devpages_close(struct devpages *dp);
 
 /*
@@ -60,12 +68,19 @@ void devpages_flags(const struct devpages *dp, const uint64_t *pfn, size_t count
 /* Maps the pages that are in the cache, reading in those that are not. */
 void devpages_populate(const struct devpages *dp, size_t first, size_t count);
 
+/*
+ * Unmaps, and asks the kernel to evict what it can without waiting. A dirty page must stay; one
+ * that is dropped nevertheless has lost what was written to it.
+ */
+void devpages_drop(const struct devpages *dp, size_t first, size_t count);
+
 /* Unmaps, writes back and evicts. Pages in use by others, or dirtied again, stay. */
 void devpages_evict(const struct devpages *dp, size_t first, size_t count);
 
 /*
  * Reads the range back, one folio per page, with buffers attached. BUF holds COUNT pages. Nothing
- * is changed on the way, but pages are dirtied to have buffers attached by writeback.
+ * is changed on the way, but pages are dirtied to have buffers attached by writeback. Pages of a
+ * second device are faulted in one by one instead.
  */
 void devpages_read_back(const struct devpages *dp, size_t first, size_t count, void *buf);
 

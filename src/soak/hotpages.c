@@ -31,20 +31,53 @@ static int compare_pages(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-size_t hotpages_choose(const struct migrate_target *target, size_t limit, uint32_t *pages,
-		       size_t max)
+int hotpages_open(struct devpages *dp, const struct migrate_target *target)
 {
+	int rc = devpages_open(dp, target->device, target->bytes);
+
+	if (rc || !target->apart)
+		return rc;
+	rc = devpages_open_apart(dp, target->apart, target->apart_bytes);
+	if (rc)
+		devpages_close(dp);
+	return rc;
+}
+
+size_t hotpages_choose(const struct migrate_target *target, const struct devpages *dp,
+		       uint32_t *pages, size_t max)
+{
+	size_t first = target->apart ? dp->pages : 0, limit = first ? dp->apart_pages : dp->pages;
 	uint64_t since = clock_now_ns() - HOT_AGE_NS;
 	size_t count = 0;
 
 	for (size_t i = 0; i < target->hot_count && count < max; i++)
 		if (target->hot[i] / DEVPAGE_SIZE < limit)
-			pages[count++] = (uint32_t)(target->hot[i] / DEVPAGE_SIZE);
-	qsort(pages, count, sizeof(*pages), compare_pages);
-	for (size_t page = target->head_bytes / DEVPAGE_SIZE; page < limit && count < max; page++)
+			pages[count++] = (uint32_t)(first + target->hot[i] / DEVPAGE_SIZE);
+	for (size_t page = target->head_bytes / DEVPAGE_SIZE; page < dp->pages && count < max;
+	     page++)
 		if (hotpages_written(target, page) > since)
 			pages[count++] = (uint32_t)page;
+	qsort(pages, count, sizeof(*pages), compare_pages);
 	return count;
+}
+
+static bool of_neighbour(const struct migrate_target *target, const struct devpages *dp,
+			 uint32_t page)
+{
+	return target->apart ? page >= dp->pages : page < target->head_bytes / DEVPAGE_SIZE;
+}
+
+void hotpages_of_neighbour(const struct migrate_target *target, const struct devpages *dp,
+			   const uint32_t *pages, size_t total, size_t *first, size_t *count)
+{
+	*first = *count = 0;
+	for (size_t i = 0; i < total; i++) {
+		if (!of_neighbour(target, dp, pages[i]))
+			continue;
+		if (!*count)
+			*first = i;
+		++*count;
+	}
 }
 
 struct locate {
@@ -66,9 +99,9 @@ int hotpages_locate(const struct devpages *dp, const uint32_t *pages, size_t cou
 	return devpages_each_run(pages, count, run_locate, &locate);
 }
 
-void hotpages_count(const struct migrate_target *target, const uint32_t *pages, size_t count,
-		    const uint64_t *before, const uint64_t *after, const uint8_t *flags,
-		    struct migrate_cycle *cycle)
+void hotpages_count(const struct migrate_target *target, const struct devpages *dp,
+		    const uint32_t *pages, size_t count, const uint64_t *before,
+		    const uint64_t *after, const uint8_t *flags, struct migrate_cycle *cycle)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (before[i] == DEVPAGE_ABSENT || after[i] == DEVPAGE_ABSENT)
@@ -79,7 +112,7 @@ void hotpages_count(const struct migrate_target *target, const uint32_t *pages, 
 		cycle->moved++;
 		cycle->moved_with_buffers += (flags[i] & DEVPAGE_BUFFERS) != 0;
 		cycle->moved_dirty += (flags[i] & DEVPAGE_DIRTY) != 0;
-		cycle->moved_neighbour += pages[i] < target->head_bytes / DEVPAGE_SIZE;
+		cycle->moved_neighbour += of_neighbour(target, dp, pages[i]);
 		cycle->moved_metadata += hotpages_written(target, pages[i]) != 0;
 	}
 }

@@ -10,18 +10,28 @@
 uint64_t hotpages_written(const struct migrate_target *target, size_t page);
 
 /*
- * Fills PAGES, sorted, with the neighbour's hot pages and those above its head whose metadata was
- * written in the last seconds; at most MAX, below LIMIT. Returns how many.
+ * Opens the target's device, and the neighbour's if it has one of its own. Returns 0 or a negative
+ * errno.
  */
-size_t hotpages_choose(const struct migrate_target *target, size_t limit, uint32_t *pages,
-		       size_t max);
+int hotpages_open(struct devpages *dp, const struct migrate_target *target);
+
+/*
+ * Fills PAGES, sorted, with the neighbour's hot pages and those above its head whose metadata was
+ * written in the last seconds; at most MAX. Returns how many.
+ */
+size_t hotpages_choose(const struct migrate_target *target, const struct devpages *dp,
+		       uint32_t *pages, size_t max);
+
+/* Where in PAGES (sorted) those of the neighbour lie: COUNT from FIRST on. */
+void hotpages_of_neighbour(const struct migrate_target *target, const struct devpages *dp,
+			   const uint32_t *pages, size_t total, size_t *first, size_t *count);
 
 /* Frame numbers of PAGES (sorted), see devpages_locate(). */
 int hotpages_locate(const struct devpages *dp, const uint32_t *pages, size_t count, uint64_t *pfn);
 
 /* Adds to CYCLE the pages that are mapped before and after, those at different places as moved. */
-void hotpages_count(const struct migrate_target *target, const uint32_t *pages, size_t count,
-		    const uint64_t *before, const uint64_t *after, const uint8_t *flags,
-		    struct migrate_cycle *cycle);
+void hotpages_count(const struct migrate_target *target, const struct devpages *dp,
+		    const uint32_t *pages, size_t count, const uint64_t *before,
+		    const uint64_t *after, const uint8_t *flags, struct migrate_cycle *cycle);
 
 #endif

@@ -12,9 +12,12 @@
 #define MOVED_PER_SECOND 100u
 #define VERIFIED_PER_SECOND 1000u
 #define OPERATIONS_PER_SECOND 10u
+/* With a neighbour: lookups past the per-CPU LRU, and moves of pages that are looked up. */
+#define LOOKUPS_PER_SECOND 1000u
+#define MOVED_NEIGHBOUR_PER_SECOND 1u
 #define SECONDS_MIN 10u
 
-void judge_minimum(uint64_t duration_ns, struct report_minimum *minimum)
+void judge_minimum(uint64_t duration_ns, bool neighbour, struct report_minimum *minimum)
 {
 	uint64_t s = duration_ns / NS_PER_SEC;
 
@@ -24,12 +27,16 @@ void judge_minimum(uint64_t duration_ns, struct report_minimum *minimum)
 	minimum->pages_moved_with_buffers = minimum->pages_moved / 2;
 	minimum->blocks_verified = s * VERIFIED_PER_SECOND;
 	minimum->operations = s * OPERATIONS_PER_SECOND;
+	minimum->lookups = neighbour ? s * LOOKUPS_PER_SECOND : 0;
+	minimum->moved_neighbour = neighbour ? s * MOVED_NEIGHBOUR_PER_SECOND : 0;
 }
 
 /* An error that says nothing of the data: the daemon is gone, or the machine is short of something.
  */
 static bool error_is_environment(const struct report *r)
 {
+	if (r->daemon_died)
+		return true;
 	switch (r->failure.error) {
 	case ENOTCONN:
 	case ECONNABORTED:
@@ -86,6 +93,10 @@ static bool inconclusive(struct report *r)
 		 r->minimum.pages_moved_with_buffers},
 		{"metadata blocks verified", r->verifier.blocks, r->minimum.blocks_verified},
 		{"operations done", r->workload.ops, r->minimum.operations},
+		{"buffer lookups of the neighbour went past the per-CPU LRU",
+		 report_lookups_slow(r), r->minimum.lookups},
+		{"of the neighbour's looked-up pages moved", r->migration.moved_neighbour,
+		 r->minimum.moved_neighbour},
 	};
 	char reached[32], needed[32];
 

@@ -55,10 +55,12 @@ int loopdev_attach(int fd, char *path, size_t len, int *device_fd)
 			break;
 		}
 		rc = device_configure(device, fd);
-		if (rc == 0)
-			*device_fd = device;
-		else
-			close(device);
+		if (rc == 0) {
+			/* A writer may keep others from mounting it. */
+			*device_fd = open(path, O_RDONLY | O_CLOEXEC);
+			rc = *device_fd < 0 ? -errno : 0;
+		}
+		close(device);
 	}
 	close(control);
 	return rc;

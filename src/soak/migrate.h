@@ -32,7 +32,13 @@ struct migrate_target {
 	 * never be dirtied and written back.
 	 */
 	uint64_t head_bytes;
-	const uint64_t *hot; /* byte offsets, see neighbour_hot_pages() */
+	/*
+	 * A neighbour on a device of its own: that device; its pages are numbered on from those of
+	 * DEVICE. NULL: it is in the head of DEVICE.
+	 */
+	const char *apart;
+	uint64_t apart_bytes;
+	const uint64_t *hot; /* byte offsets on the neighbour's device, see neighbour_hot_pages() */
 	size_t hot_count;
 };
 

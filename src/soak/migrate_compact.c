@@ -131,10 +131,11 @@ static int compact_start(const struct migrate_target *target, void **out)
 	if (!s)
 		return -ENOMEM;
 	s->target = target;
-	s->hot = true; /* so that the first climb takes a window */
+	/* The first climb takes the neighbour's pages, if there are any. */
+	s->hot = target->hot_count == 0;
 	s->compact_fd = open(COMPACT_PATH, O_WRONLY | O_CLOEXEC);
 	rc = s->compact_fd < 0 ? -errno : 0;
-	if (devpages_open(&s->dp, target->device, target->bytes))
+	if (hotpages_open(&s->dp, target))
 		rc = rc ? rc : -EIO;
 	if (!rc)
 		rc = state_allocate(s, filler);
@@ -233,7 +234,7 @@ static void pages_choose(struct compact_state *s)
 {
 	s->hot = !s->hot;
 	if (s->hot)
-		s->count = hotpages_choose(s->target, s->dp.pages, s->pages, s->window);
+		s->count = hotpages_choose(s->target, &s->dp, s->pages, s->window);
 	if (!s->hot || s->count < HOT_PAGES_MIN)
 		choose_window(s);
 	s->need = s->count;
@@ -337,7 +338,7 @@ static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 	if (rc)
 		return rc;
 	migrated = system_migrated() - migrated;
-	hotpages_count(s->target, s->pages, s->count, s->before, s->after, s->flags, cycle);
+	hotpages_count(s->target, &s->dp, s->pages, s->count, s->before, s->after, s->flags, cycle);
 	climb_judge(s, cycle, migrated, released, top);
 	return 0;
 }

@@ -1,36 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * NUMA ping-pong: the hot pages alone are sent to and fro between two nodes with move_pages(2) on
- * a shared mapping. Nothing is evicted, and no other page is touched, so this is by far the
- * quickest way to the races of a page that is looked up all the time. Needs two nodes, real or
+ * a shared mapping, the neighbour's twice as often. No other page is touched, so this is by far
+ * the quickest way to the races of a page that is looked up all the time. Needs two nodes, real or
  * made with numa=fake=2 on the kernel's command line. MPOL_MF_MOVE_ALL, because the verifiers map
- * the pages too.
+ * the pages too. Once a second the pages are dropped, dirty as they are, and chosen anew.
  */
 #include <errno.h>
 #include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "soak/hotpages.h"
 #include "soak/migrate.h"
+#include "soak/verifier.h"
+#include "util/clock.h"
 
 #define NODES_MAX 1024
 #define PAGES_MAX 1024u
 /* The set of hot pages changes slowly. */
-#define CYCLES_PER_CHOICE 64u
-/* Trips to and fro in a cycle. */
-#define TRIPS 4u
+#define CHOICE_NS NS_PER_SEC
+/* Trips in a cycle: one of all pages, the others of the neighbour's alone. Odd, so that the next
+   cycle takes all pages to the other node. */
+#define TRIPS 5u
+/* Beside busy threads at the same priority hardly anything is moved. */
+#define DRIVER_NICE (-15)
 
 struct numa_state {
 	const struct migrate_target *target;
 	struct devpages dp;
 	int node[2];
-	unsigned side;	 /* node that the pages go to next */
-	unsigned cycles; /* until the pages are chosen anew */
+	unsigned side; /* node that the pages go to next */
+	uint64_t chosen_ns;
 	size_t count;
+	size_t hot_first, hot_count; /* those of them that the neighbour looks up */
 	uint32_t pages[PAGES_MAX];
 	void *address[PAGES_MAX];
 	int nodes[PAGES_MAX], status[PAGES_MAX];
@@ -103,7 +110,7 @@ static int numa_start(const struct migrate_target *target, void **out)
 	if (!s)
 		return -ENOMEM;
 	s->target = target;
-	rc = devpages_open(&s->dp, target->device, target->bytes);
+	rc = hotpages_open(&s->dp, target);
 	if (rc) {
 		free(s);
 		return rc;
@@ -116,36 +123,54 @@ static int numa_start(const struct migrate_target *target, void **out)
 	return 0;
 }
 
-static void pages_choose(struct numa_state *s)
+static int run_drop(void *arg, size_t first, size_t length, size_t position)
 {
-	s->count = hotpages_choose(s->target, s->dp.pages, s->pages, PAGES_MAX);
-	for (size_t i = 0; i < s->count; i++)
-		s->address[i] = s->dp.map + (size_t)s->pages[i] * DEVPAGE_SIZE;
-	s->cycles = CYCLES_PER_CHOICE;
+	(void)position;
+	devpages_drop(arg, first, length);
+	return 0;
 }
 
-/* One trip: all pages to the other node. */
-static int trip(struct numa_state *s, struct migrate_cycle *cycle)
+static void pages_drop(struct numa_state *s)
+{
+	if (s->target->verifier)
+		verifier_pause(s->target->verifier);
+	devpages_each_run(s->pages, s->count, run_drop, &s->dp);
+	if (s->target->verifier)
+		verifier_resume(s->target->verifier);
+}
+
+static void pages_choose(struct numa_state *s)
+{
+	s->count = hotpages_choose(s->target, &s->dp, s->pages, PAGES_MAX);
+	for (size_t i = 0; i < s->count; i++)
+		s->address[i] = s->dp.map + (size_t)s->pages[i] * DEVPAGE_SIZE;
+	hotpages_of_neighbour(s->target, &s->dp, s->pages, s->count, &s->hot_first, &s->hot_count);
+	s->chosen_ns = clock_now_ns();
+}
+
+/* One trip: COUNT pages from FIRST on to the other node; those that are there already stay. */
+static int trip(struct numa_state *s, size_t first, size_t count, struct migrate_cycle *cycle)
 {
 	int rc;
 
 	s->side ^= 1;
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = first; i < first + count; i++) {
 		s->nodes[i] = s->node[s->side];
 		/* Mapped again if it was evicted: move_pages(2) goes by page tables. */
 		(void)*(volatile char *)s->address[i];
 	}
-	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
+	rc = hotpages_locate(&s->dp, s->pages + first, count, s->before);
 	if (rc)
 		return rc;
-	devpages_flags(&s->dp, s->before, s->count, s->scratch, s->flags);
+	devpages_flags(&s->dp, s->before, count, s->scratch, s->flags);
 	/* What is busy stays; only a failure of the call as such counts. */
-	if (syscall(SYS_move_pages, 0, s->count, s->address, s->nodes, s->status,
+	if (syscall(SYS_move_pages, 0, count, s->address + first, s->nodes + first, s->status,
 		    MPOL_MF_MOVE_ALL) < 0)
 		return -errno;
-	rc = hotpages_locate(&s->dp, s->pages, s->count, s->after);
+	rc = hotpages_locate(&s->dp, s->pages + first, count, s->after);
 	if (!rc)
-		hotpages_count(s->target, s->pages, s->count, s->before, s->after, s->flags, cycle);
+		hotpages_count(s->target, &s->dp, s->pages + first, count, s->before, s->after,
+			       s->flags, cycle);
 	return rc;
 }
 
@@ -154,17 +179,22 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 	struct numa_state *s = arg;
 	int rc = 0;
 
-	if (s->cycles == 0)
+	if (!s->chosen_ns)
+		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), DRIVER_NICE);
+	if (clock_now_ns() - s->chosen_ns > CHOICE_NS) {
+		pages_drop(s);
 		pages_choose(s);
-	s->cycles--;
+	}
 	if (s->count == 0) {
 		/* Nothing is hot yet. */
 		usleep(10000);
-		s->cycles = 0;
+		s->chosen_ns = 1;
 		return 0;
 	}
-	for (unsigned i = 0; i < TRIPS && !rc; i++)
-		rc = trip(s, cycle);
+	if (s->hot_count < s->count)
+		rc = trip(s, 0, s->count, cycle);
+	for (unsigned i = 1; i < TRIPS && s->hot_count && !rc; i++)
+		rc = trip(s, s->hot_first, s->hot_count, cycle);
 	return rc;
 }
 

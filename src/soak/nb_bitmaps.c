@@ -81,7 +81,7 @@ static int skew_get(struct bitmaps *s, int64_t *blocks, int64_t *inodes)
 	uint64_t clear_blocks = 0, clear_inodes = 0;
 	struct statvfs fs;
 
-	if (statvfs(s->nb->options.mount_dir, &fs))
+	if (fstatvfs(s->dirfd[0], &fs))
 		return -errno;
 	for (uint32_t g = 0; g < s->geometry->groups; g++) {
 		clear_blocks += s->geometry->blocks_per_group -

@@ -121,7 +121,9 @@ static int command_run(char *const argv[], char *why, size_t len)
 	int rc = nb_command_run(argv, &output, &length);
 
 	if (rc == -ENOENT)
-		snprintf(why, len, "cannot find %s: install the package that has it", argv[0]);
+		snprintf(why, len,
+			 "cannot find %s: install the package that has it, or use --no-neighbour",
+			 argv[0]);
 	else if (rc < 0)
 		snprintf(why, len, "cannot run %s: %s", argv[0], strerror(-rc));
 	else if (rc > 0)

@@ -96,7 +96,8 @@ static int mount_explain(const struct neighbour *nb, int rc, char *why, size_t l
 			o->profile.text, o->device, strerror(-rc));
 	else if (rc == -ENODEV)
 		snprintf(why, len,
-			 "neighbour %s: this kernel has no %s: choose another --neighbour",
+			 "neighbour %s: this kernel has no %s: choose another --neighbour, or use "
+			 "--no-neighbour",
 			 o->profile.text, o->profile.type);
 	else
 		snprintf(why, len, "neighbour %s: cannot mount %s: %s", o->profile.text, o->device,
@@ -146,7 +147,7 @@ int neighbour_mount(const struct neighbour_options *options, struct neighbour **
 		nb->device_fd = open(options->device, O_RDONLY | O_CLOEXEC);
 		rc = nb->device_fd < 0 ? -errno : mount_fs(nb);
 	}
-	if (!rc)
+	if (!rc && !options->alone)
 		rc = sharing_check(options->device);
 	if (!rc)
 		rc = layout_open(nb);
@@ -269,14 +270,14 @@ void neighbour_free(struct neighbour *nb)
 
 /*
  * Nothing counts lookups that the LRU does not answer, but each of these needs one: an update of
- * an inode (there are more inode-table blocks than the LRU holds), and whatever is dirtied without
+ * an inode (there are more inode-table blocks than the LRU holds; where raw inodes are written
+ * late, each update is followed by an fsync(2)), and whatever is dirtied without
  * having been found there.
  */
 static void lookups_get(struct neighbour *nb, struct neighbour_stats *stats)
 {
-	bool immediate = stats->raw && !stats->raw_late;
 	struct trace_counts counts = {0};
-	uint64_t missed = immediate ? stats->updates : 0;
+	uint64_t missed = stats->raw ? stats->updates : 0;
 
 	if (nb->trace)
 		trace_counts_get(nb->trace, &counts);

@@ -70,6 +70,7 @@ struct neighbour_options {
 	unsigned threads;      /* that update inodes, each on a CPU; one more does the rest */
 	unsigned legs;	       /* bits of enum neighbour_leg */
 	uint64_t seed;
+	bool alone; /* nobody else writes to the device, so that need not be allowed */
 	bool trace; /* count lookups and dirtyings by tracepoints */
 };
 

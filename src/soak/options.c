@@ -38,6 +38,8 @@ enum option_id {
 	OPT_KEEP_GOING,
 	OPT_INJECT,
 	OPT_NEIGHBOUR,
+	OPT_NO_NEIGHBOUR,
+	OPT_NEIGHBOUR_APART,
 	OPT_RESERVE_HEAD,
 	OPT_HELP,
 };
@@ -60,6 +62,8 @@ static const struct option long_options[] = {
 	{"keep-going", no_argument, NULL, OPT_KEEP_GOING},
 	{"inject", required_argument, NULL, OPT_INJECT},
 	{"neighbour", required_argument, NULL, OPT_NEIGHBOUR},
+	{"no-neighbour", no_argument, NULL, OPT_NO_NEIGHBOUR},
+	{"neighbour-apart", no_argument, NULL, OPT_NEIGHBOUR_APART},
 	{"reserve-head", required_argument, NULL, OPT_RESERVE_HEAD},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -77,7 +81,10 @@ void run_options_usage(FILE *out)
 	      "  --backend NAME       how the daemon reads and writes: auto, uring, pread, mmap\n"
 	      "  --neighbour PROFILE  in-kernel filesystem on the same device: ext4 or ext2 with\n"
 	      "                       :bs=N,nojournal,journal=tiny,commit=SECONDS; any:TYPE\n"
-	      "                       (none: the race of 2019 is out of reach)\n"
+	      "                       (" NEIGHBOUR_PROFILE_DEFAULT ")\n"
+	      "  --no-neighbour       none: the race of 2019 is out of reach then\n"
+	      "  --neighbour-apart    on a loop device of its own, as on kernels that let nobody\n"
+	      "                       write to a mounted device\n"
 	      "  --reserve-head SIZE  for the neighbour, at the start of the device (64M)\n"
 	      "  --migrate LIST       migration drivers: auto, none, or names (auto)\n"
 	      "  --memory SIZE|N%     at most so much for migration (25% of the free memory)\n"
@@ -185,7 +192,6 @@ static int parse_neighbour(const char *text, struct run_options *o)
 {
 	char why[256];
 
-	o->neighbour = true;
 	if (neighbour_profile_parse(text, &o->profile, why, sizeof(why)) == 0)
 		return 0;
 	log_error("--neighbour: %s", why);
@@ -225,6 +231,12 @@ static int parse_one(int id, const char *value, struct run_options *o)
 		return parse_inject(value, o);
 	case OPT_NEIGHBOUR:
 		return parse_neighbour(value, o);
+	case OPT_NO_NEIGHBOUR:
+		o->neighbour = false;
+		return 0;
+	case OPT_NEIGHBOUR_APART:
+		o->neighbour_apart = true;
+		return 0;
 	case OPT_RESERVE_HEAD:
 		return parse_head(value, &o->head_bytes);
 	case OPT_MIGRATE:
@@ -269,6 +281,22 @@ static void command_build(struct run_options *o, int argc, char **argv, bool see
 			 (unsigned long long)o->seed);
 }
 
+static int neighbour_check_options(const struct run_options *o)
+{
+	if (o->neighbour_apart && !o->neighbour) {
+		log_error("--neighbour-apart: there is no neighbour: leave --no-neighbour out");
+		return -EINVAL;
+	}
+	if (o->nb_inject == NEIGHBOUR_BLOCK_NONE)
+		return 0;
+	if (!o->neighbour || o->neighbour_apart) {
+		log_error("--inject nb-...: needs the neighbour on the same device: leave "
+			  "--no-neighbour and --neighbour-apart out");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int run_options_parse(int argc, char **argv, struct run_options *o)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -289,8 +317,12 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 		.image_dir = tmp && *tmp ? tmp : "/tmp",
 		.memory_max = memory_available() / 4,
 		.inject = FAULT_NONE,
+		.neighbour = true,
 		.head_bytes = 64ULL << 20,
 	};
+	rc = parse_neighbour(NEIGHBOUR_PROFILE_DEFAULT, o);
+	if (rc)
+		return rc;
 	optind = 1;
 	while ((id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		if (id == 'h' || id == OPT_HELP) {
@@ -306,11 +338,9 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 		log_error("unexpected argument '%s': see churnstress run --help", argv[optind]);
 		return -EINVAL;
 	}
-	if (o->nb_inject != NEIGHBOUR_BLOCK_NONE && !o->neighbour) {
-		log_error("--inject nb-...: there is no neighbour to damage: add --neighbour %s",
-			  NEIGHBOUR_PROFILE_DEFAULT);
-		return -EINVAL;
-	}
+	rc = neighbour_check_options(o);
+	if (rc)
+		return rc;
 	command_build(o, argc, argv, seeded);
 	return 0;
 }

@@ -26,7 +26,8 @@ struct run_options {
 	uint64_t memory_max;   /* bytes that migration may hold */
 	bool force;
 	bool keep_going;
-	bool neighbour; /* profile and head_bytes below count */
+	bool neighbour;	      /* profile and head_bytes below count */
+	bool neighbour_apart; /* on a device of its own */
 	struct neighbour_profile profile;
 	uint64_t head_bytes;		/* of the device, for the neighbour */
 	enum neighbour_block nb_inject; /* NEIGHBOUR_BLOCK_NONE: none */

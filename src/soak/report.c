@@ -23,9 +23,14 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
+uint64_t report_lookups_slow(const struct report *r)
+{
+	return r->neighbour.lookups - r->neighbour.lookups_lru;
+}
+
 bool report_race_reachable(const struct report *r)
 {
-	return r->neighbour.lookups > r->neighbour.lookups_lru && r->migration.moved_neighbour > 0;
+	return report_lookups_slow(r) > 0 && r->migration.moved_neighbour > 0;
 }
 
 static double seconds(uint64_t ns)
@@ -101,7 +106,19 @@ static void verify_print(const struct report *r, FILE *out)
 	counted_print(out, "mismatches", r->finding.count, 0);
 }
 
-/* What the in-kernel filesystem on the same device brought into reach. */
+static void rate_print(FILE *out, const char *label, uint64_t count, uint64_t ns, uint64_t minimum,
+		       const char *remark)
+{
+	char number[32], least[32];
+
+	fprintf(out, "  %-28s %15s   %.0f a second%s", label,
+		count_format(count, number, sizeof(number)), per_second(count, ns), remark);
+	if (minimum)
+		fprintf(out, ", at least %s needed", count_format(minimum, least, sizeof(least)));
+	fputc('\n', out);
+}
+
+/* What the in-kernel filesystem brought into reach. */
 static void neighbour_print(const struct report *r, FILE *out)
 {
 	const struct neighbour_stats *n = &r->neighbour;
@@ -113,24 +130,23 @@ static void neighbour_print(const struct report *r, FILE *out)
 		      out);
 		return;
 	}
-	fprintf(out, "  neighbour                    %s, e2fsck clean %llu times\n",
-		r->options->profile.text, (unsigned long long)n->checks);
-	fprintf(out, "  %-28s %15s   %.0f a second, each compared through the device\n",
-		"  inode updates", count_format(n->updates, number, sizeof(number)),
-		per_second(n->updates, n->ns));
-	fprintf(out, "  %-28s %15s   %.0f a second%s\n", "  buffers dirtied",
-		count_format(n->dirtied, number, sizeof(number)), per_second(n->dirtied, n->ns),
-		n->traced ? " (from samples)" : ": not traced");
-	fprintf(out, "  %-28s %15s\n", "  hot pages moved",
-		count_format(r->migration.moved_neighbour, moved, sizeof(moved)));
+	fprintf(out, "neighbour %s%s, e2fsck clean %llu times\n", r->options->profile.text,
+		r->neighbour_apart ? " on a device of its own" : "", (unsigned long long)n->checks);
+	rate_print(out, "inode updates", n->updates, n->ns, 0,
+		   n->raw ? ", each compared through the device" : "");
+	rate_print(out, "buffer lookups", n->lookups, n->ns, 0, n->traced ? "" : " (not traced)");
+	rate_print(out, "  past the per-CPU LRU", report_lookups_slow(r), n->ns, r->minimum.lookups,
+		   "");
+	if (n->traced)
+		rate_print(out, "buffers dirtied", n->dirtied, n->ns, 0, " (from samples)");
+	rate_print(out, "hot pages moved", r->migration.moved_neighbour, n->ns,
+		   r->minimum.moved_neighbour, "");
 	if (report_race_reachable(r))
-		fprintf(out,
-			"  2019 race                    reachable: %s lookups, %s moves of "
-			"looked-up pages\n",
-			count_format(n->lookups, number, sizeof(number)), moved);
+		fprintf(out, "  %-28s reachable: %s lookups, %s moves of looked-up pages\n",
+			"2019 race", count_format(n->lookups, number, sizeof(number)),
+			count_format(r->migration.moved_neighbour, moved, sizeof(moved)));
 	else
-		fputs("  2019 race                    not reached: no looked-up page was moved\n",
-		      out);
+		fprintf(out, "  %-28s not reached: no looked-up page was moved\n", "2019 race");
 	if (r->neighbour_failure.failed)
 		fprintf(out, "neighbour: %s\n", r->neighbour_failure.text);
 }

@@ -35,6 +35,8 @@ struct report_minimum {
 	uint64_t pages_moved_with_buffers;
 	uint64_t blocks_verified;
 	uint64_t operations;
+	uint64_t lookups;	  /* with a neighbour: of its buffers, past the per-CPU LRU */
+	uint64_t moved_neighbour; /* with a neighbour: moves of pages that are looked up */
 };
 
 /* The first finding, with what the device and the ledger held. */
@@ -57,6 +59,8 @@ struct report {
 	char device[256];
 	uint64_t device_bytes;
 	uint64_t duration_ns;
+	uint64_t migration_start_ns; /* clock_now_ns() */
+	bool neighbour_apart;	     /* on a device of its own, asked for or not to be avoided */
 	bool interrupted;
 	struct report_minimum minimum;
 	struct workload_stats workload;
@@ -76,12 +80,16 @@ struct report {
 	char evidence[4096]; /* folder; empty if none */
 	char kmsg[256];	     /* the first suspicious line of the kernel's log */
 	char trouble[512];   /* what kept the run from its end: daemon died, device failed, hang */
-	bool kernel_fault;   /* the kernel's log speaks of a fault */
-	bool hung;	     /* no worker got on for too long */
+	bool daemon_died;  /* in the middle of the run: calls in progress fail, with EIO at times */
+	bool kernel_fault; /* the kernel's log speaks of a fault */
+	bool hung;	   /* no worker got on for too long */
 };
 
 /* "PASS", "CORRUPT", ... */
 const char *verdict_name(enum verdict verdict);
+
+/* Lookups of the neighbour's buffers that the per-CPU LRU did not answer: at least so many. */
+uint64_t report_lookups_slow(const struct report *report);
 
 /* True if in-kernel lookups past the per-CPU LRU met moves of the pages that were looked up. */
 bool report_race_reachable(const struct report *report);

@@ -14,6 +14,11 @@ static double seconds(uint64_t ns)
 	return (double)ns / 1e9;
 }
 
+static double per_second(uint64_t count, uint64_t ns)
+{
+	return ns ? (double)count / seconds(ns) : 0.0;
+}
+
 static json_int_t integer(uint64_t value)
 {
 	return (json_int_t)value;
@@ -48,7 +53,7 @@ static json_t *driver_json(const struct migrate_stats *d)
 			 "pages_moved_with_buffers", integer(d->moved_with_buffers),
 			 "pages_moved_dirty", integer(d->moved_dirty),
 			 "pages_moved_metadata", integer(d->moved_metadata),
-			 "pages_moved_per_s", d->ns ? (double)d->moved / seconds(d->ns) : 0.0,
+			 "pages_moved_per_s", per_second(d->moved, d->ns),
 			 "time_s", seconds(d->ns),
 			 "error", (json_int_t)d->error);
 }
@@ -124,8 +129,9 @@ static json_t *neighbour_json(const struct report *r)
 
 	if (!r->options->neighbour)
 		return json_pack("{s:n}", "type");
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:f}",
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:f, s:f, s:f, s:f, s:f}",
 			 "type", r->options->profile.text,
+			 "apart", r->neighbour_apart,
 			 "updates", integer(n->updates),
 			 "verified", integer(n->verified),
 			 "lookups", integer(n->lookups),
@@ -134,12 +140,20 @@ static json_t *neighbour_json(const struct report *r)
 			 "traced", n->traced,
 			 "checks", integer(n->checks),
 			 "hot_pages_moved", integer(r->migration.moved_neighbour),
+			 "updates_per_s", per_second(n->updates, n->ns),
+			 "lookups_per_s", per_second(n->lookups, n->ns),
+			 "dirtied_per_s", per_second(n->dirtied, n->ns),
+			 "hot_pages_moved_per_s", per_second(r->migration.moved_neighbour, n->ns),
 			 "time_s", seconds(n->ns));
 }
 
-static double since_planted(const struct report *r)
+/* From the planting; without one, from the start of migration. */
+static json_t *neighbour_time_json(const struct report *r)
 {
-	return seconds(r->neighbour_failure.when_ns - r->nb_injection.when_ns);
+	uint64_t since = r->nb_injected ? r->nb_injection.when_ns : r->migration_start_ns;
+	uint64_t when = r->neighbour_failure.when_ns;
+
+	return since && when >= since ? json_real(seconds(when - since)) : json_null();
 }
 
 static json_t *neighbour_finding_json(const struct report *r)
@@ -155,7 +169,7 @@ static json_t *neighbour_finding_json(const struct report *r)
 			 "expected_generation", integer(f->expected_generation),
 			 "found_generation", integer(f->found_generation),
 			 "time_to_detect_s",
-			 r->nb_injected ? json_real(since_planted(r)) : json_null(),
+			 neighbour_time_json(r),
 			 "detail", f->text,
 			 "evidence", r->evidence);
 }
@@ -198,12 +212,14 @@ static json_t *report_json(const struct report *r)
 			    json_pack("{s:b}", "race_2019",
 				      report_race_reachable(r)));
 	json_object_set_new(root, "minimum",
-			    json_pack("{s:I, s:I, s:I, s:I}",
+			    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
 				      "pages_moved", integer(r->minimum.pages_moved),
 				      "pages_moved_with_buffers",
 				      integer(r->minimum.pages_moved_with_buffers),
 				      "blocks_verified", integer(r->minimum.blocks_verified),
-				      "operations", integer(r->minimum.operations)));
+				      "operations", integer(r->minimum.operations),
+				      "lookups", integer(r->minimum.lookups),
+				      "hot_pages_moved", integer(r->minimum.moved_neighbour)));
 	if (r->injected)
 		json_object_set_new(root, "injected", injection_json(r));
 	if (r->finding.present)

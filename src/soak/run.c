@@ -20,6 +20,8 @@
 #define VERIFY_DIRECT_PERIOD_NS (2 * NS_PER_SEC)
 /* An operation that takes longer hangs. */
 #define HANG_NS (60 * NS_PER_SEC)
+/* A dying daemon fails a request (EIO, if it was being copied to it) before its end is seen. */
+#define DEATH_NS (2 * NS_PER_SEC)
 #define WORKER_BYTES_MAX (16ULL << 20)
 #define WORKER_NODES_MAX 4000u
 
@@ -91,10 +93,13 @@ static int migration_start(struct run *run)
 		.memory_max = run->options->memory_max,
 		.seed = run->options->seed,
 		.stop = &run->stopping,
-		.head_bytes = run->options->neighbour ? run->options->head_bytes : 0,
+		.head_bytes = target_head_bytes(run->options),
+		.apart = run->report->neighbour_apart ? run->target.apart : NULL,
+		.apart_bytes = run->options->head_bytes,
 		.hot = run->hot,
 		.hot_count = run->hot_count,
 	};
+	run->report->migration_start_ns = clock_now_ns();
 	rc = migrator_start(&run->selection, &run->migrate_target, &run->migrator, why,
 			    sizeof(why));
 	if (rc)
@@ -254,6 +259,7 @@ static bool run_watch(struct run *run)
 	if (!target_alive(&run->target)) {
 		char text[80];
 
+		r->daemon_died = true;
 		snprintf(r->trouble, sizeof(r->trouble), "the daemon %s in the middle of the run",
 			 child_status_format(run->target.daemon_status, text, sizeof(text)));
 		return true;
@@ -311,6 +317,16 @@ static void run_loop(struct run *run, const sigset_t *signals)
 	status_end(&run->status);
 }
 
+/* A call failed: was it for the daemon's death? run_watch() sees that once it is complete. */
+static void daemon_death_await(struct run *run)
+{
+	const struct timespec pause = {.tv_nsec = POLL_NS};
+	uint64_t end = clock_now_ns() + DEATH_NS;
+
+	while (target_alive(&run->target) && clock_now_ns() < end)
+		nanosleep(&pause, NULL);
+}
+
 /* Ends migration, workers (with their last verification) and verifiers, then looks once more. */
 static void run_settle(struct run *run)
 {
@@ -333,6 +349,8 @@ static void run_settle(struct run *run)
 		if (!run->report->finding.present)
 			verifier_final_pass(run->verifier);
 	}
+	if (run->report->failure.failed && run->report->failure.kind == WORKLOAD_ERROR)
+		daemon_death_await(run);
 	if (run->target.ledger)
 		run_watch(run);
 }
@@ -385,7 +403,8 @@ enum verdict run_execute(const struct run_options *options, struct report *repor
 	memset(report, 0, sizeof(*report));
 	report->options = options;
 	uname(&report->kernel);
-	judge_minimum(options->duration_ns, &report->minimum);
+	judge_minimum(options->duration_ns, options->neighbour && !options->profile.generic,
+		      &report->minimum);
 	if (run_check(&run) == 0) {
 		if (options->output)
 			snprintf(report->evidence, sizeof(report->evidence), "%s", options->output);

@@ -9,10 +9,55 @@
 #include "soak/evidence.h"
 #include "soak/run_private.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 #define NEIGHBOUR_THREADS 2u
 /* Unmounted, checked by e2fsck and mounted again so often. */
 #define NEIGHBOUR_CHECK_NS (60 * NS_PER_SEC)
+
+/* The mount point, known to the guardian. */
+static int mount_dir_make(struct run *run, char *why, size_t len)
+{
+	int rc;
+
+	snprintf(run->neighbour_dir, sizeof(run->neighbour_dir), "%s/neighbour",
+		 sandbox_dir(run->sandbox));
+	rc = sandbox_note_mount(run->sandbox, run->neighbour_dir);
+	if (!rc && mkdir(run->neighbour_dir, 0700))
+		rc = -errno;
+	if (rc)
+		snprintf(why, len, "%s: %s", run->neighbour_dir, strerror(-rc));
+	return rc;
+}
+
+static int mount_apart(struct run *run, struct neighbour_options *options, char *why, size_t len)
+{
+	int rc = target_open_apart(run->options, &run->target, why, len);
+
+	if (rc)
+		return rc;
+	run->report->neighbour_apart = true;
+	options->device = run->target.apart;
+	options->alone = true;
+	return neighbour_mount(options, &run->neighbour, why, len);
+}
+
+/* In the head of the device; where that is forbidden, on a device of its own. */
+static int mount_somewhere(struct run *run, struct neighbour_options *options, char *why,
+			   size_t len)
+{
+	int rc;
+
+	if (run->options->neighbour_apart)
+		return mount_apart(run, options, why, len);
+	rc = neighbour_mount(options, &run->neighbour, why, len);
+	if (rc != -EPERM && rc != -EBUSY)
+		return rc;
+	log_warning("%s", why);
+	log_warning("the neighbour gets a loop device of its own: its lookups meet migration, but "
+		    "no longer churnfs's writes to the same page-cache mapping");
+	return mount_apart(run, options, why, len);
+}
 
 int run_neighbour_begin(struct run *run)
 {
@@ -30,15 +75,9 @@ int run_neighbour_begin(struct run *run)
 
 	if (!run->options->neighbour)
 		return 0;
-	snprintf(run->neighbour_dir, sizeof(run->neighbour_dir), "%s/neighbour",
-		 sandbox_dir(run->sandbox));
-	rc = sandbox_note_mount(run->sandbox, run->neighbour_dir);
-	if (!rc && mkdir(run->neighbour_dir, 0700))
-		rc = -errno;
-	if (rc)
-		snprintf(why, sizeof(why), "%s: %s", run->neighbour_dir, strerror(-rc));
-	else
-		rc = neighbour_mount(&options, &run->neighbour, why, sizeof(why));
+	rc = mount_dir_make(run, why, sizeof(why));
+	if (!rc)
+		rc = mount_somewhere(run, &options, why, sizeof(why));
 	if (!rc)
 		rc = neighbour_start(run->neighbour, why, sizeof(why));
 	if (rc) {

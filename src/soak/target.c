@@ -53,7 +53,7 @@ static int device_check(const struct run_options *options, char *why, size_t len
 int target_preflight(const struct run_options *options, struct target *target, char *why,
 		     size_t len)
 {
-	*target = (struct target){.device_fd = -1, .ledger_fd = -1};
+	*target = (struct target){.device_fd = -1, .apart_fd = -1, .ledger_fd = -1};
 	if (geteuid() != 0) {
 		snprintf(why, len,
 			 "needs root: it mounts, attaches a loop device and migrates "
@@ -90,13 +90,13 @@ int target_preflight(const struct run_options *options, struct target *target, c
 	return 0;
 }
 
-static uint64_t image_bytes(const struct run_options *options)
+uint64_t target_head_bytes(const struct run_options *options)
 {
-	return options->size + (options->neighbour ? options->head_bytes : 0);
+	return options->neighbour && !options->neighbour_apart ? options->head_bytes : 0;
 }
 
 /* An image without a name, all its blocks allocated: it cannot run full under the device. */
-static int image_make(const struct run_options *options, char *why, size_t len)
+static int image_make(const struct run_options *options, uint64_t bytes, char *why, size_t len)
 {
 	int fd = open(options->image_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	char size[32];
@@ -112,30 +112,39 @@ static int image_make(const struct run_options *options, char *why, size_t len)
 	}
 	if (fd < 0)
 		return fail(-errno, why, len, options->image_dir);
-	rc = posix_fallocate(fd, 0, (off_t)image_bytes(options));
+	rc = posix_fallocate(fd, 0, (off_t)bytes);
 	if (rc == 0)
 		return fd;
 	close(fd);
 	snprintf(why, len, "cannot make an image of %s in %s (%s): use --image-dir or --size",
-		 size_format(image_bytes(options), size, sizeof(size)), options->image_dir,
-		 strerror(rc));
+		 size_format(bytes, size, sizeof(size)), options->image_dir, strerror(rc));
 	return -rc;
 }
 
-static int device_make(const struct run_options *options, struct target *target, char *why,
-		       size_t len)
+/* A loop device of BYTES. NAME has room for 256 bytes. */
+static int device_make(const struct run_options *options, uint64_t bytes, char *name,
+		       int *device_fd, char *why, size_t len)
 {
-	int image = image_make(options, why, len);
+	int image = image_make(options, bytes, why, len);
 	int rc;
 
 	if (image < 0)
 		return image;
-	rc = loopdev_attach(image, target->device, sizeof(target->device), &target->device_fd);
+	rc = loopdev_attach(image, name, 256, device_fd);
 	close(image);
-	if (rc)
-		return fail(rc, why, len, "cannot attach a loop device");
-	target->bytes = image_bytes(options);
-	return 0;
+	return rc ? fail(rc, why, len, "cannot attach a loop device") : 0;
+}
+
+int target_open_apart(const struct run_options *options, struct target *target, char *why,
+		      size_t len)
+{
+	int rc = device_make(options, options->head_bytes, target->apart, &target->apart_fd, why,
+			     len);
+
+	if (!rc)
+		rc = neighbour_format(&options->profile, target->apart, options->head_bytes, why,
+				      len);
+	return rc;
 }
 
 static int device_use(const struct run_options *options, struct target *target, char *why,
@@ -178,7 +187,7 @@ static int mkfs_run(const struct run_options *options, const struct target *targ
 
 	snprintf(block_size, sizeof(block_size), "%u", options->block_size);
 	snprintf(head, sizeof(head), "--reserve-head=%llu",
-		 options->neighbour ? (unsigned long long)options->head_bytes : 0ULL);
+		 (unsigned long long)target_head_bytes(options));
 	rc = child_run(argv);
 	if (rc == 0)
 		return 0;
@@ -248,14 +257,17 @@ static int daemon_start(const struct run_options *options, struct sandbox *sandb
 int target_open(const struct run_options *options, struct sandbox *sandbox, struct target *target,
 		char *why, size_t len)
 {
+	uint64_t bytes = options->size + target_head_bytes(options);
 	int rc;
 
-	rc = options->device ? device_use(options, target, why, len)
-			     : device_make(options, target, why, len);
+	target->bytes = bytes;
+	rc = options->device
+		     ? device_use(options, target, why, len)
+		     : device_make(options, bytes, target->device, &target->device_fd, why, len);
 	/* churnfs first: its mkfs asks whether the device may be lost. */
 	if (!rc)
 		rc = mkfs_run(options, target, why, len);
-	if (!rc && options->neighbour)
+	if (!rc && target_head_bytes(options))
 		rc = neighbour_format(&options->profile, target->device, options->head_bytes, why,
 				      len);
 	if (!rc)
@@ -317,5 +329,7 @@ void target_close(struct target *target)
 		close(target->ledger_fd);
 	if (target->device_fd >= 0)
 		close(target->device_fd);
-	target->ledger_fd = target->device_fd = -1;
+	if (target->apart_fd >= 0)
+		close(target->apart_fd);
+	target->ledger_fd = target->device_fd = target->apart_fd = -1;
 }

@@ -20,7 +20,10 @@ struct target {
 	char device[256];
 	char mount[256];
 	uint64_t bytes;
-	int device_fd; /* keeps a loop device alive; -1 if the device is not ours */
+	int device_fd;	 /* keeps a loop device alive; -1 if the device is not ours */
+	char apart[256]; /* device of the neighbour alone; empty if it lives in the head of DEVICE
+			  */
+	int apart_fd;	 /* keeps it alive, or -1 */
 	int ledger_fd;
 	struct ledger *ledger;
 	pid_t daemon;	   /* 0 when it has ended */
@@ -40,6 +43,16 @@ int target_preflight(const struct run_options *options, struct target *target, c
  * closed again. */
 int target_open(const struct run_options *options, struct sandbox *sandbox, struct target *target,
 		char *why, size_t len);
+
+/* Bytes at the start of the device that are left to the neighbour. */
+uint64_t target_head_bytes(const struct run_options *options);
+
+/*
+ * Makes a loop device with a filesystem for the neighbour alone. Returns 0 or a negative errno with
+ * WHY.
+ */
+int target_open_apart(const struct run_options *options, struct target *target, char *why,
+		      size_t len);
 
 /* Looks whether the daemon still runs. */
 bool target_alive(struct target *target);

@@ -30,8 +30,8 @@ seed=1
 while [ "$seed" -le "${INJECT_SEEDS:-2}" ]; do
 	for kind in stale bitflip torn misdirected zeroed; do
 		rm -rf evidence report.json
-		churnstress run --duration 30s --size 32M --seed "$seed" --inject "$kind" \
-			--output evidence --json report.json >out.txt 2>&1
+		churnstress run --duration 30s --size 32M --no-neighbour --seed "$seed" \
+			--inject "$kind" --output evidence --json report.json >out.txt 2>&1
 		run_status=$?
 		end=$(since_planting)
 		if found; then
@@ -46,7 +46,8 @@ while [ "$seed" -le "${INJECT_SEEDS:-2}" ]; do
 done
 
 is "stale: the found generation is the planted one" "$(
-	churnstress run --duration 30s --size 32M --inject stale --json report.json >out.txt 2>&1
+	churnstress run --duration 30s --size 32M --no-neighbour --inject stale \
+		--json report.json >out.txt 2>&1
 	json finding found_generation
 )" "$(json injected planted_generation)"
 

@@ -34,6 +34,12 @@ for block in inode-table inode-bitmap block-bitmap directory xattr block-map; do
 done
 clean "planted faults"
 
-run "damage without a neighbour" 2 --inject nb-stale-directory
+run "on a device of its own" 0 --duration 20s --size 32M --neighbour-apart
+is "on a device of its own: in the report" "$(json neighbour apart)" true
+is "on a device of its own: the 2019 race is in reach" "$(json reach race_2019)" true
+clean "on a device of its own"
+
+run "damage without a neighbour" 2 --inject nb-stale-directory --no-neighbour
+run "damage on a device of its own" 2 --inject nb-stale-directory --neighbour-apart
 run "unknown profile" 2 --neighbour ext5
 tap_done

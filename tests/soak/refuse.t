@@ -55,11 +55,13 @@ refused "no such option" 'expected a number from 1' churnstress run --workers 0
 refused "bad size" 'expected 16M to 64G' churnstress run --size 1
 refused "bad duration" 'expected at least 1s' churnstress run --duration soon
 refused "bad fault" 'expected stale, bitflip' churnstress run --inject gremlin
+refused "no neighbour to put apart" "there is no neighbour" \
+	churnstress run --no-neighbour --neighbour-apart
 refused "unknown driver" "unknown migration driver 'warp'" churnstress run --migrate warp
 refused "no such folder" 'No such file' churnstress run --image-dir /no/such/folder
 
 mkdir small
-refused "no space for the image" 'cannot make an image of 128 MiB .*No space.*use --image-dir' \
+refused "no space for the image" 'cannot make an image of 192 MiB .*No space.*use --image-dir' \
 	without "mount -t tmpfs -o size=1m t '$tap_tmp/small'" \
 	churnstress run --image-dir "$tap_tmp/small"
 refused "no /dev/fuse" 'cannot use /dev/fuse' \
