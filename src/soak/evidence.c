@@ -15,6 +15,8 @@
 #include "util/hexdump.h"
 #include "util/log.h"
 
+#define MOVES_SHOWN 16u
+
 int evidence_prepare(const char *path, char *why, size_t len)
 {
 	struct dirent *entry;
@@ -106,60 +108,90 @@ static void text_copy(const struct report *report, const char *name, const char 
 	fclose(in);
 }
 
+/* What was found, on whichever device. */
+struct place {
+	const char *device;
+	uint64_t device_bytes;
+	uint64_t offset;
+	uint32_t length;
+	uint64_t first; /* number of the device's first page in the move log */
+};
+
 /* The block once more, as the page cache and as the device have it now. */
-static void view_keep(const struct report *report, const struct target *target, const char *name,
+static void view_keep(const struct report *report, const struct place *at, const char *name,
 		      int flags)
 {
-	uint32_t bs = report->options->block_size;
-	off_t at = (off_t)(report->finding.record.finding.block * bs);
-	int fd = open(target->device, O_RDONLY | O_CLOEXEC | flags);
+	int fd = open(at->device, O_RDONLY | O_CLOEXEC | flags);
 	void *buf = aligned_alloc(4096, 4096);
 
-	if (fd >= 0 && buf && pread(fd, buf, bs, at) == (ssize_t)bs)
-		bytes_keep(report, name, buf, bs);
+	if (fd >= 0 && buf && pread(fd, buf, at->length, (off_t)at->offset) == (ssize_t)at->length)
+		bytes_keep(report, name, buf, at->length);
 	free(buf);
 	if (fd >= 0)
 		close(fd);
 }
 
-/* What a shared mapping shows, and the page's place and flags. */
-static void page_keep(const struct report *report, const struct target *target)
+static void moves_print(const struct place *at, struct movelog *moves, FILE *file)
 {
-	uint32_t bs = report->options->block_size;
-	uint64_t at = report->finding.record.finding.block * bs, pfn, scratch;
-	size_t page = at / DEVPAGE_SIZE;
-	struct devpages dp;
-	uint8_t flags;
-	FILE *file;
+	struct move last[MOVES_SHOWN];
+	size_t count =
+		movelog_find(moves, at->first + at->offset / DEVPAGE_SIZE, last, MOVES_SHOWN);
 
-	if (devpages_open(&dp, target->device, target->bytes))
-		return;
-	if (page < dp.pages) {
-		bytes_keep(report, "view-mapped.bin", dp.map + at, bs);
-		devpages_locate(&dp, page, 1, &pfn);
-		devpages_flags(&dp, &pfn, 1, &scratch, &flags);
-		file = file_new(report, "page.txt");
-		if (file)
-			fprintf(file, "page %zu of %s: pfn 0x%llx, buffers %s, %s\n", page,
-				target->device, (unsigned long long)pfn,
-				flags & DEVPAGE_BUFFERS ? "attached" : "none",
-				flags & DEVPAGE_DIRTY ? "dirty" : "clean");
-		file_end(file);
-	}
-	devpages_close(&dp);
+	fprintf(file, "its last moves (monotonic time, page frame number before and after):\n");
+	for (size_t i = 0; i < count; i++)
+		fprintf(file, "  %.6f  0x%llx -> 0x%llx\n", (double)last[i].when_ns / 1e9,
+			(unsigned long long)last[i].before, (unsigned long long)last[i].after);
+	if (!count)
+		fputs("  none was seen\n", file);
 }
 
-static void block_keep(const struct report *report, const struct target *target)
+/* What a shared mapping shows, the page's place and flags, and where it was before. */
+static void page_keep(const struct report *report, const struct place *at, struct movelog *moves)
+{
+	uint64_t page = at->offset / DEVPAGE_SIZE, pfn, scratch;
+	FILE *file = file_new(report, "page.txt");
+	struct devpages dp;
+	uint8_t flags;
+
+	if (!file)
+		return;
+	fprintf(file, "page %llu of %s\n", (unsigned long long)page, at->device);
+	if (devpages_open(&dp, at->device, at->device_bytes) == 0) {
+		bytes_keep(report, "view-mapped.bin", dp.map + at->offset, at->length);
+		devpages_locate(&dp, page, 1, &pfn);
+		devpages_flags(&dp, &pfn, 1, &scratch, &flags);
+		fprintf(file, "now: page frame number 0x%llx, buffers %s, %s\n",
+			(unsigned long long)pfn, flags & DEVPAGE_BUFFERS ? "attached" : "none",
+			flags & DEVPAGE_DIRTY ? "dirty" : "clean");
+		devpages_close(&dp);
+	}
+	if (moves)
+		moves_print(at, moves, file);
+	file_end(file);
+}
+
+static void place_keep(const struct report *report, const struct place *at, struct movelog *moves)
+{
+	page_keep(report, at, moves);
+	view_keep(report, at, "view-buffered.bin", 0);
+	/* Last: it makes the kernel write the page back first. */
+	view_keep(report, at, "view-direct.bin", O_DIRECT);
+}
+
+static void block_keep(const struct report *report, const struct evidence_sources *from)
 {
 	uint32_t bs = report->options->block_size;
+	const struct place at = {
+		.device = from->target->device,
+		.device_bytes = from->target->bytes,
+		.offset = report->finding.record.finding.block * bs,
+		.length = bs,
+	};
 	FILE *file;
 
 	bytes_keep(report, "expected.bin", report->finding.expected, bs);
 	bytes_keep(report, "found.bin", report->finding.found, bs);
-	page_keep(report, target);
-	view_keep(report, target, "view-buffered.bin", 0);
-	/* Last: it makes the kernel write the page back first. */
-	view_keep(report, target, "view-direct.bin", O_DIRECT);
+	place_keep(report, &at, from->moves);
 	file = file_new(report, "finding.txt");
 	if (file) {
 		report_finding_print(report, file);
@@ -169,13 +201,30 @@ static void block_keep(const struct report *report, const struct target *target)
 	file_end(file);
 }
 
-static void neighbour_keep(const struct report *report)
+static void neighbour_keep(const struct report *report, const struct evidence_sources *from)
 {
 	const struct neighbour_failure *f = &report->neighbour_failure;
+	const struct target *target = from->target;
+	bool apart = report->neighbour_apart;
+	const struct place at = {
+		.device = apart ? target->apart : target->device,
+		.device_bytes = apart ? report->options->head_bytes : target->bytes,
+		.offset = f->offset - f->offset % (f->length ? f->length : 1),
+		.length = f->length,
+		.first = apart ? target->bytes / DEVPAGE_SIZE : 0,
+	};
 	FILE *file = file_new(report, "neighbour.txt");
 
 	if (file) {
 		fprintf(file, "%s\n", f->text);
+		if (f->length)
+			fprintf(file,
+				"%s block %llu at byte %llu: generation %llu expected, %llu "
+				"found\n",
+				neighbour_block_name(f->type), (unsigned long long)f->block,
+				(unsigned long long)at.offset,
+				(unsigned long long)f->expected_generation,
+				(unsigned long long)f->found_generation);
 		if (f->length)
 			hexdump_diff(file, f->expected, f->found, f->length, SIZE_MAX);
 	}
@@ -184,6 +233,7 @@ static void neighbour_keep(const struct report *report)
 		return;
 	bytes_keep(report, "neighbour-expected.bin", f->expected, f->length);
 	bytes_keep(report, "neighbour-found.bin", f->found, f->length);
+	place_keep(report, &at, from->moves);
 }
 
 void evidence_fsck(const struct report *report, const char *text)
@@ -201,43 +251,65 @@ static void log_keep(const struct report *report, const struct kmsg *kmsg)
 		bytes_keep(report, "kernel-log.txt", text, len);
 }
 
-int evidence_collect(struct report *report, const struct target *target, struct workload *workload,
-		     const struct kmsg *kmsg)
+static void trace_keep(const struct report *report, struct tracering *ring)
+{
+	FILE *file = ring ? file_new(report, "trace.txt") : NULL;
+
+	if (file)
+		tracering_print(ring, file);
+	file_end(file);
+}
+
+static void folder_sync(const struct report *report)
+{
+	int fd = open(report->evidence, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
+static void all_keep(const struct report *report, const struct evidence_sources *from)
 {
 	FILE *file;
-	int fd, rc;
 
-	if (target->daemon)
-		kill(target->daemon, SIGSTOP);
-	rc = folder_make(report);
-	if (rc) {
-		log_error("cannot make a folder for the evidence: %s", strerror(-rc));
-		report->evidence[0] = 0;
-		goto out;
-	}
 	if (report->finding.present && !report->finding.workload)
-		block_keep(report, target);
-	if (report->neighbour_failure.failed)
-		neighbour_keep(report);
-	if (workload) {
+		block_keep(report, from);
+	else if (report->neighbour_failure.failed)
+		neighbour_keep(report, from);
+	trace_keep(report, from->ring);
+	if (from->workload) {
 		file = file_new(report, "operations.txt");
 		if (file)
-			workload_recent_dump(workload, file);
+			workload_recent_dump(from->workload, file);
 		file_end(file);
 	}
 	text_copy(report, "vmstat.txt", "/proc/vmstat");
 	text_copy(report, "kernel-version.txt", "/proc/version");
 	text_copy(report, "kernel-command-line.txt", "/proc/cmdline");
-	if (kmsg)
-		log_keep(report, kmsg);
-	fd = open(report->evidence, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
+	if (from->kmsg)
+		log_keep(report, from->kmsg);
+	folder_sync(report);
+}
+
+int evidence_collect(struct report *report, const struct evidence_sources *from)
+{
+	pid_t daemon = from->target->daemon;
+	int rc;
+
+	tracering_stop(from->ring);
+	if (daemon)
+		kill(daemon, SIGSTOP);
+	rc = folder_make(report);
+	if (rc) {
+		log_error("cannot make a folder for the evidence: %s", strerror(-rc));
+		report->evidence[0] = 0;
+	} else {
+		all_keep(report, from);
 	}
-out:
-	if (target->daemon)
-		kill(target->daemon, SIGCONT);
+	if (daemon)
+		kill(daemon, SIGCONT);
 	return rc;
 }
 

@@ -6,8 +6,10 @@
 #include <stddef.h>
 
 #include "soak/kmsg.h"
+#include "soak/movelog.h"
 #include "soak/report.h"
 #include "soak/target.h"
+#include "soak/tracering.h"
 #include "soak/workload.h"
 
 /*
@@ -16,14 +18,23 @@
  */
 int evidence_prepare(const char *path, char *why, size_t len);
 
+/* Where evidence comes from. All but TARGET may be NULL. */
+struct evidence_sources {
+	const struct target *target;
+	struct workload *workload;
+	const struct kmsg *kmsg;
+	struct movelog *moves;
+	struct tracering *ring;
+};
+
 /*
- * At the first finding, before anything else is touched: stops the daemon, keeps the block in all
- * views, where its page lies, the last operations, counters and the kernel's log, each file on
- * stable storage, and lets the daemon go on. REPORT->evidence gets the folder: --output, or a
- * new one in the current folder. WORKLOAD and KMSG may be NULL. Returns 0 or a negative errno.
+ * At the first finding, before anything else is touched: ends tracing, stops the daemon, keeps the
+ * block in all views, where its page lies and lay before, the last events in the kernel, the last
+ * operations, counters and the kernel's log, each file on stable storage, and lets the daemon go
+ * on. REPORT->evidence gets the folder: --output, or a new one in the current folder. Returns 0 or
+ * a negative errno.
  */
-int evidence_collect(struct report *report, const struct target *target, struct workload *workload,
-		     const struct kmsg *kmsg);
+int evidence_collect(struct report *report, const struct evidence_sources *from);
 
 /* Adds the neighbour's e2fsck log to the folder, if there is one of each. */
 void evidence_fsck(const struct report *report, const char *text);

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "soak/movelog.h"
 #include "util/clock.h"
 
+#define MOVES_BATCH 128u
 /* A page is hot if a metadata block in it was written so recently. */
 #define HOT_AGE_NS (5 * NS_PER_SEC)
 
@@ -99,20 +101,36 @@ int hotpages_locate(const struct devpages *dp, const uint32_t *pages, size_t cou
 	return devpages_each_run(pages, count, run_locate, &locate);
 }
 
+static void moves_note(const struct migrate_target *target, const struct move *moves, size_t count)
+{
+	if (target->moves && count)
+		movelog_add(target->moves, moves, count);
+}
+
 void hotpages_count(const struct migrate_target *target, const struct devpages *dp,
 		    const uint32_t *pages, size_t count, const uint64_t *before,
 		    const uint64_t *after, const uint8_t *flags, struct migrate_cycle *cycle)
 {
+	struct move moves[MOVES_BATCH];
+	uint64_t now = clock_now_ns();
+	size_t batch = 0;
+
 	for (size_t i = 0; i < count; i++) {
 		if (before[i] == DEVPAGE_ABSENT || after[i] == DEVPAGE_ABSENT)
 			continue;
 		cycle->candidates++;
 		if (before[i] == after[i])
 			continue;
+		moves[batch++] = (struct move){now, pages[i], before[i], after[i]};
+		if (batch == MOVES_BATCH) {
+			moves_note(target, moves, batch);
+			batch = 0;
+		}
 		cycle->moved++;
 		cycle->moved_with_buffers += (flags[i] & DEVPAGE_BUFFERS) != 0;
 		cycle->moved_dirty += (flags[i] & DEVPAGE_DIRTY) != 0;
 		cycle->moved_neighbour += of_neighbour(target, dp, pages[i]);
 		cycle->moved_metadata += hotpages_written(target, pages[i]) != 0;
 	}
+	moves_note(target, moves, batch);
 }

@@ -11,23 +11,34 @@
 #include "util/log.h"
 
 const struct migrate_driver *const migrate_drivers[] = {
-	&migrate_compact,
 	&migrate_numa,
+	&migrate_compact,
 	NULL,
 };
+
+/* Before drivers are compared, each has so much time. */
+#define MEASURE_NS (3 * NS_PER_SEC)
+/* Of the time, in parts: for the driver that moves most, and for each of the others. */
+#define SHARE_BEST 20
+#define SHARE_OTHERS 1
+/* A page that the neighbour looks up counts as so many. */
+#define HOT_WEIGHT 10
 
 struct migrate_thread {
 	struct migrator *migrator;
 	const struct migrate_driver *driver;
 	void *state;
 	pthread_t thread;
-	bool running;
+	bool running;		    /* has a thread of its own */
+	bool gave_up;		    /* of the drivers that take turns; their thread's */
 	struct migrate_stats stats; /* protected by migrator->lock */
 };
 
 struct migrator {
 	pthread_mutex_t lock;
 	_Atomic bool stop;
+	pthread_t turns;
+	bool taking_turns; /* TURNS runs */
 	unsigned count;
 	struct migrate_thread thread[MIGRATE_DRIVERS_MAX];
 };
@@ -53,6 +64,7 @@ static int select_auto(struct migrate_selection *selection, char *why, size_t le
 			n += snprintf(why + n, len - (size_t)n, " %s: %s;",
 				      migrate_drivers[i]->name, reason);
 	}
+	selection->turns = selection->count > 1;
 	return selection->count ? 0 : -ENOTSUP;
 }
 
@@ -86,7 +98,7 @@ static int select_named(const char *list, struct migrate_selection *selection, c
 
 int migrate_select(const char *list, struct migrate_selection *selection, char *why, size_t len)
 {
-	selection->count = 0;
+	*selection = (struct migrate_selection){0};
 	if (strcmp(list, "none") == 0)
 		return 0;
 	if (strcmp(list, "auto") == 0)
@@ -112,25 +124,76 @@ static void stats_add(struct migrate_thread *thread, const struct migrate_cycle 
 	pthread_mutex_unlock(&thread->migrator->lock);
 }
 
+static int cycle_run(struct migrate_thread *thread)
+{
+	struct migrate_cycle cycle = {0};
+	uint64_t start = clock_now_ns();
+	int rc = thread->driver->cycle(thread->state, &cycle);
+
+	stats_add(thread, &cycle, clock_now_ns() - start, rc);
+	if (rc && rc != -ECANCELED)
+		log_warning("migration driver %s gave up: %s", thread->driver->name, strerror(-rc));
+	return rc;
+}
+
 static void *thread_main(void *arg)
 {
 	struct migrate_thread *thread = arg;
 	int rc = 0;
 
-	while (!rc && !atomic_load(&thread->migrator->stop)) {
-		struct migrate_cycle cycle = {0};
-		uint64_t start = clock_now_ns();
-
-		rc = thread->driver->cycle(thread->state, &cycle);
-		stats_add(thread, &cycle, clock_now_ns() - start, rc);
-	}
-	if (rc && rc != -ECANCELED)
-		log_warning("migration driver %s gave up: %s", thread->driver->name, strerror(-rc));
+	while (!rc && !atomic_load(&thread->migrator->stop))
+		rc = cycle_run(thread);
 	return NULL;
 }
 
-static int thread_start(struct migrator *migrator, const struct migrate_driver *driver,
-			const struct migrate_target *target)
+static double score(const struct migrate_stats *stats)
+{
+	return ((double)stats->moved + HOT_WEIGHT * (double)stats->moved_neighbour) /
+	       (double)(stats->ns + 1);
+}
+
+/* Only this thread writes the statistics, so it may read them without the lock. */
+static struct migrate_thread *turn_next(struct migrator *migrator)
+{
+	struct migrate_thread *best = NULL, *next = NULL;
+	double used, least = 0;
+
+	for (unsigned i = 0; i < migrator->count; i++) {
+		struct migrate_thread *t = &migrator->thread[i];
+
+		if (t->gave_up)
+			continue;
+		if (t->stats.ns < MEASURE_NS)
+			return t;
+		if (!best || score(&t->stats) > score(&best->stats))
+			best = t;
+	}
+	for (unsigned i = 0; i < migrator->count; i++) {
+		struct migrate_thread *t = &migrator->thread[i];
+
+		if (t->gave_up)
+			continue;
+		used = (double)t->stats.ns / (t == best ? SHARE_BEST : SHARE_OTHERS);
+		if (!next || used < least) {
+			next = t;
+			least = used;
+		}
+	}
+	return next;
+}
+
+static void *turns_main(void *arg)
+{
+	struct migrator *migrator = arg;
+	struct migrate_thread *thread;
+
+	while (!atomic_load(&migrator->stop) && (thread = turn_next(migrator)))
+		thread->gave_up = cycle_run(thread) != 0;
+	return NULL;
+}
+
+static int driver_start(struct migrator *migrator, const struct migrate_driver *driver,
+			const struct migrate_target *target, bool turns)
 {
 	struct migrate_thread *thread = &migrator->thread[migrator->count];
 	int rc;
@@ -141,30 +204,38 @@ static int thread_start(struct migrator *migrator, const struct migrate_driver *
 	rc = driver->start(target, &thread->state);
 	if (rc)
 		return rc;
-	rc = pthread_create(&thread->thread, NULL, thread_main, thread);
-	if (rc) {
-		driver->stop(thread->state);
-		return -rc;
-	}
-	thread->running = true;
 	migrator->count++;
-	return 0;
+	if (turns)
+		return 0;
+	rc = pthread_create(&thread->thread, NULL, thread_main, thread);
+	thread->running = rc == 0;
+	return -rc;
+}
+
+static int turns_start(struct migrator *migrator)
+{
+	int rc = pthread_create(&migrator->turns, NULL, turns_main, migrator);
+
+	migrator->taking_turns = rc == 0;
+	return -rc;
 }
 
 int migrator_start(const struct migrate_selection *selection, const struct migrate_target *target,
 		   struct migrator **out, char *why, size_t len)
 {
 	struct migrator *migrator = calloc(1, sizeof(*migrator));
+	unsigned i;
+	int rc = 0;
 
 	if (!migrator)
 		return -ENOMEM;
 	pthread_mutex_init(&migrator->lock, NULL);
-	for (unsigned i = 0; i < selection->count; i++) {
-		int rc = thread_start(migrator, selection->driver[i], target);
-
-		if (!rc)
-			continue;
-		snprintf(why, len, "migration driver %s: %s", selection->driver[i]->name,
+	for (i = 0; i < selection->count && !rc; i++)
+		rc = driver_start(migrator, selection->driver[i], target, selection->turns);
+	if (!rc && selection->turns)
+		rc = turns_start(migrator);
+	if (rc) {
+		snprintf(why, len, "migration driver %s: %s", selection->driver[i - 1]->name,
 			 strerror(-rc));
 		migrator_stop(migrator);
 		migrator_free(migrator);
@@ -177,14 +248,18 @@ int migrator_start(const struct migrate_selection *selection, const struct migra
 void migrator_stop(struct migrator *migrator)
 {
 	atomic_store(&migrator->stop, true);
+	if (migrator->taking_turns)
+		pthread_join(migrator->turns, NULL);
+	migrator->taking_turns = false;
 	for (unsigned i = 0; i < migrator->count; i++) {
 		struct migrate_thread *thread = &migrator->thread[i];
 
-		if (!thread->running)
-			continue;
-		pthread_join(thread->thread, NULL);
-		thread->driver->stop(thread->state);
+		if (thread->running)
+			pthread_join(thread->thread, NULL);
 		thread->running = false;
+		if (thread->state)
+			thread->driver->stop(thread->state);
+		thread->state = NULL;
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Migration drivers: ways to make the kernel move the device's page-cache pages, behind one
- * vtable, each run by a thread of its own. A driver counts a move only where it has seen the page
+ * vtable. A driver counts a move only where it has seen the page
  * at another place in memory while it stayed in the cache all the time.
  */
 #ifndef CHURNFS_SOAK_MIGRATE_H
@@ -13,6 +13,7 @@
 
 #include "integrity/ledger.h"
 
+struct movelog;
 struct sandbox;
 struct verifier;
 
@@ -22,6 +23,7 @@ struct migrate_target {
 	uint64_t bytes;		   /* of the device */
 	struct ledger *ledger;	   /* tells which pages hold metadata */
 	struct verifier *verifier; /* paused while pages are evicted and read back; may be NULL */
+	struct movelog *moves;	   /* remembers where pages were; may be NULL */
 	struct sandbox *sandbox;   /* remembers settings that a driver changes */
 	uint64_t memory_max;	   /* bytes that a driver may hold */
 	uint64_t seed;
@@ -83,18 +85,24 @@ extern const struct migrate_driver *const migrate_drivers[];
 /* The drivers of one run. */
 struct migrate_selection {
 	unsigned count;
+	/*
+	 * They take turns, the one that moves most nearly all the time; else each has a thread of
+	 * its own all the time.
+	 */
+	bool turns;
 	const struct migrate_driver *driver[MIGRATE_DRIVERS_MAX];
 };
 
 /*
- * Resolves "auto" (all that work here), "none", or a comma-separated list of names. Returns 0;
- * -EINVAL for an unknown name; -ENOTSUP when a named driver does not work here. WHY says so.
+ * Resolves "auto" (all that work here, in turns), "none", or a comma-separated list of names.
+ * Returns 0; -EINVAL for an unknown name; -ENOTSUP when a named driver does not work here. WHY says
+ * so.
  */
 int migrate_select(const char *list, struct migrate_selection *selection, char *why, size_t len);
 
 struct migrator;
 
-/* Starts a thread for each driver. Returns 0 or a negative errno, with WHY. */
+/* Starts the drivers' threads. Returns 0 or a negative errno, with WHY. */
 int migrator_start(const struct migrate_selection *selection, const struct migrate_target *target,
 		   struct migrator **migrator, char *why, size_t len);
 

@@ -16,7 +16,7 @@
 
 #define OUTPUT_MAX (4u << 20)
 
-static int program_find(const char *name, char *path, size_t len)
+int nb_command_find(const char *name, char *path, size_t len)
 {
 	/* A root shell without its own PATH has none of these. */
 	static const char *const dirs[] = {"/usr/sbin", "/sbin"};
@@ -68,7 +68,7 @@ static int output_read(int fd, char **output, size_t *length)
 int nb_command_run(char *const argv[], char **output, size_t *length)
 {
 	char path[PATH_MAX];
-	int rc = program_find(argv[0], path, sizeof(path));
+	int rc = nb_command_find(argv[0], path, sizeof(path));
 	int out, status;
 	pid_t pid;
 

@@ -5,8 +5,11 @@
 
 #include <stddef.h>
 
+/* Looks for NAME in PATH and where system programs are. Returns 0 or -ENOENT. */
+int nb_command_find(const char *name, char *path, size_t len);
+
 /*
- * Runs ARGV[0] (a name; it is looked for in PATH and where system programs are) to its end. *OUTPUT
+ * Runs ARGV[0] (a name, see above) to its end. *OUTPUT
  * gets what it wrote to stdout and stderr, to be freed by the caller; bounded, the beginning is
  * kept. Returns its exit status, 128 + signal, or a negative errno (-ENOENT: not found).
  */

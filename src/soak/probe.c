@@ -9,6 +9,9 @@
 
 #include "blkdev/blkdev.h"
 #include "soak/migrate.h"
+#include "soak/nb_command.h"
+#include "soak/nb_layout.h"
+#include "soak/tracering.h"
 #include "util/units.h"
 
 static void line(FILE *out, const char *name, bool good, const char *text)
@@ -92,11 +95,49 @@ static void views_print(FILE *out)
 	line(out, "buffered", true, "what the page cache holds");
 	line(out, "direct", true, "O_DIRECT, tried on the device when a run starts");
 	line(out, "io_uring", rc == 0, rc ? strerror(-rc) : "the daemon uses it (else: pread)");
+	line(out, "tracing", tracering_built(),
+	     tracering_built()
+		     ? "the kernel's last events are kept as evidence, if tracefs is there"
+		     : "built without libtracefs: no events in the evidence");
 	accessible(out, "kernel log", "/dev/kmsg", R_OK, "oopses and warnings end a run");
 	accessible(out, "kpageflags", "/proc/kpageflags", R_OK,
 		   "tells which moved pages carried buffers");
 	accessible(out, "pcp lists", "/proc/sys/vm/percpu_pagelist_high_fraction", W_OK,
 		   "kept short during a run, so that compaction finds room");
+}
+
+static bool filesystem_known(const char *type)
+{
+	FILE *file = fopen("/proc/filesystems", "re");
+	char text[128], name[64];
+	bool found = false;
+
+	while (file && !found && fgets(text, sizeof(text), file))
+		found = sscanf(text, "%63s", name) == 1 && strcmp(name, type) == 0;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* What the default neighbour needs. A filesystem that is a module may not be loaded yet. */
+static void race_print(FILE *out, bool migration)
+{
+	const char *text = "in-kernel buffer lookups meet migration: the neighbour";
+	struct nb_layout *layout;
+	char path[4096];
+	bool good = false;
+
+	if (!migration)
+		text = "needs all of the above";
+	else if (nb_layout_open("/dev/null", &layout) == -ENOTSUP)
+		text = "this build cannot find raw inodes (libext2fs)";
+	else if (nb_command_find("mke2fs", path, sizeof(path)))
+		text = "needs mke2fs: install e2fsprogs";
+	else
+		good = true;
+	line(out, "2019 race", good, text);
+	if (good && !filesystem_known("ext4"))
+		line(out, "ext4", false, "not in /proc/filesystems, unless a module brings it");
 }
 
 int probe_print(FILE *out)
@@ -110,6 +151,6 @@ int probe_print(FILE *out)
 	fputs("in reach:\n", out);
 	line(out, "page cache", possible && migration,
 	     "buffered writes, writeback, mapped and dirty pages against migration");
-	line(out, "2019 race", false, "needs in-kernel buffer lookups on the same device");
+	race_print(out, possible && migration);
 	return possible && migration ? 0 : 2;
 }

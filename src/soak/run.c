@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "soak/child.h"
@@ -89,6 +90,7 @@ static int migration_start(struct run *run)
 		.bytes = run->target.bytes,
 		.ledger = run->target.ledger,
 		.verifier = run->verifier,
+		.moves = run->moves,
 		.sandbox = run->sandbox,
 		.memory_max = run->options->memory_max,
 		.seed = run->options->seed,
@@ -120,6 +122,19 @@ static int injection_prepare(struct run *run)
 	return options.kind == FAULT_NONE ? 0 : inject_create(&options, &run->inject);
 }
 
+/* The run is worth as much without; the evidence is not. */
+static void tracing_start(struct run *run)
+{
+	const char *device = run->report->neighbour_apart ? run->target.apart : run->target.device;
+	struct stat st;
+	int rc;
+
+	rc = stat(device, &st) ? -errno : tracering_start(run->sandbox, st.st_rdev, &run->ring);
+	if (rc)
+		log_warning("the kernel is not traced (%s): evidence will have no events",
+			    rc == -ENOTSUP ? "built without libtracefs" : strerror(-rc));
+}
+
 static int run_start(struct run *run)
 {
 	char why[512] = "";
@@ -143,11 +158,15 @@ static int run_start(struct run *run)
 	run->report->device_bytes = run->target.bytes;
 	if (kmsg_open(device_name(run), &run->kmsg))
 		log_warning("the kernel's log cannot be read: its faults go unnoticed");
-	rc = verify_start(run);
+	rc = movelog_create(&run->moves);
+	if (!rc)
+		rc = verify_start(run);
 	if (!rc)
 		rc = work_start(run);
 	if (!rc)
 		rc = run_neighbour_begin(run);
+	if (!rc)
+		tracing_start(run);
 	if (!rc)
 		rc = migration_start(run);
 	if (!rc)
@@ -206,6 +225,21 @@ static void block_finding_take(struct run *run)
 	f->time_to_detect_ns = record->when_ns > since ? record->when_ns - since : 0;
 }
 
+void run_evidence(struct run *run)
+{
+	const struct evidence_sources from = {
+		.target = &run->target,
+		.workload = run->workload,
+		.kmsg = run->kmsg,
+		.moves = run->moves,
+		.ring = run->ring,
+	};
+
+	if (!run->collected)
+		evidence_collect(run->report, &from);
+	run->collected = true;
+}
+
 /* Takes the first finding over from whoever has it, once, and keeps the evidence. */
 static void finding_take(struct run *run)
 {
@@ -218,8 +252,7 @@ static void finding_take(struct run *run)
 		r->finding.present = r->finding.workload = true;
 	if (!r->finding.present && !r->neighbour_failure.failed)
 		return;
-	evidence_collect(r, &run->target, run->workload, run->kmsg);
-	run->collected = true;
+	run_evidence(run);
 }
 
 static void injection_step(struct run *run, uint64_t elapsed)
@@ -363,6 +396,8 @@ static void run_end(struct run *run)
 	inject_free(run->inject);
 	workload_free(run->workload);
 	migrator_free(run->migrator);
+	tracering_free(run->ring);
+	movelog_free(run->moves);
 	verifier_free(run->verifier);
 	if (run->target.ledger && target_unmount(&run->target, why, sizeof(why)))
 		run_trouble(run, why);

@@ -120,10 +120,8 @@ void run_neighbour_end(struct run *run)
 		run_trouble(run, why);
 	neighbour_stats_get(run->neighbour, &run->report->neighbour);
 	neighbour_failure_get(run->neighbour, &run->report->neighbour_failure);
-	if (run->report->neighbour_failure.failed && !run->collected) {
-		evidence_collect(run->report, &run->target, run->workload, run->kmsg);
-		run->collected = true;
-	}
+	if (run->report->neighbour_failure.failed)
+		run_evidence(run);
 	evidence_fsck(run->report, neighbour_fsck_log(run->neighbour));
 	neighbour_free(run->neighbour);
 	run->neighbour = NULL;

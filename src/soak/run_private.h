@@ -5,12 +5,14 @@
 
 #include "soak/inject.h"
 #include "soak/kmsg.h"
+#include "soak/movelog.h"
 #include "soak/nb_inject.h"
 #include "soak/neighbour.h"
 #include "soak/run.h"
 #include "soak/sandbox.h"
 #include "soak/status.h"
 #include "soak/target.h"
+#include "soak/tracering.h"
 
 /* A fault is planted when workers have made something to damage. */
 #define RUN_INJECT_AFTER_NS (500ULL * 1000 * 1000)
@@ -26,6 +28,8 @@ struct run {
 	struct verifier *verifier;
 	struct workload *workload;
 	struct migrator *migrator;
+	struct movelog *moves;
+	struct tracering *ring; /* NULL: not traced */
 	struct migrate_target migrate_target;
 	struct inject *inject;
 	struct status status;
@@ -38,6 +42,9 @@ struct run {
 	_Atomic bool stopping; /* for the migration drivers */
 	bool collected;	       /* the evidence of the first finding */
 };
+
+/* Keeps the evidence of the first finding, once. */
+void run_evidence(struct run *run);
 
 /* Notes what keeps the run from its end. The first cause counts; the rest follows from it. */
 void run_trouble(struct run *run, const char *text);

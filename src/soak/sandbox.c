@@ -37,6 +37,10 @@ struct sandbox_notes {
 	_Atomic pid_t process;
 	_Atomic int settings;
 	struct setting setting[SETTINGS_MAX];
+	_Atomic bool tracing;
+	char instance[192];
+	char probes[128]; /* file that removes the probe */
+	char probe[96];	  /* what to write to it */
 };
 
 struct sandbox {
@@ -112,10 +116,34 @@ static bool settings_undo(struct sandbox_notes *notes)
 	return good;
 }
 
-/* Puts back in the reverse order of use: settings, daemon, mounts, folder. */
+/* The instance goes when nobody has files of it open any more; then its probe is free. */
+static bool tracing_undo(struct sandbox_notes *notes)
+{
+	bool gone = false;
+	int fd;
+
+	if (!atomic_load(&notes->tracing))
+		return true;
+	for (int try = 0; try < 100 && !gone; try++) {
+		gone = rmdir(notes->instance) == 0 || errno == ENOENT;
+		if (!gone)
+			sleep_ms(10);
+	}
+	if (!gone)
+		log_error("cannot remove %s: %s", notes->instance, strerror(errno));
+	/* There may be none. */
+	fd = open(notes->probes, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)!write(fd, notes->probe, strlen(notes->probe));
+		close(fd);
+	}
+	return gone;
+}
+
+/* Puts back in the reverse order of use: tracing, settings, daemon, mounts, folder. */
 static int notes_undo(struct sandbox_notes *notes)
 {
-	bool good = settings_undo(notes);
+	bool good = tracing_undo(notes) & settings_undo(notes);
 	pid_t process = atomic_load(&notes->process);
 
 	if (process > 0)
@@ -233,6 +261,26 @@ int sandbox_note_mount(struct sandbox *sandbox, const char *path)
 void sandbox_note_process(struct sandbox *sandbox, pid_t pid)
 {
 	atomic_store(&sandbox->notes->process, pid);
+}
+
+int sandbox_note_tracing(struct sandbox *sandbox, const char *tracing, const char *instance,
+			 const char *probe)
+{
+	struct sandbox_notes *notes = sandbox->notes;
+	int n;
+
+	n = snprintf(notes->instance, sizeof(notes->instance), "%s/instances/%s", tracing,
+		     instance);
+	if (n < 0 || (size_t)n >= sizeof(notes->instance))
+		return -ENAMETOOLONG;
+	n = snprintf(notes->probes, sizeof(notes->probes), "%s/kprobe_events", tracing);
+	if (n < 0 || (size_t)n >= sizeof(notes->probes))
+		return -ENAMETOOLONG;
+	n = snprintf(notes->probe, sizeof(notes->probe), "-:%s/%s\n", instance, probe);
+	if (n < 0 || (size_t)n >= sizeof(notes->probe))
+		return -ENAMETOOLONG;
+	atomic_store(&notes->tracing, true);
+	return 0;
 }
 
 static int setting_read(const char *path, char *value, size_t len)

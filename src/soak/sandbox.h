@@ -31,6 +31,13 @@ int sandbox_note_mount(struct sandbox *sandbox, const char *path);
 void sandbox_note_process(struct sandbox *sandbox, pid_t pid);
 
 /*
+ * Notes an ftrace instance below the tracefs folder TRACING, and a probe event of which its name
+ * is the group, that are about to be made. One of each. Returns 0 or -ENAMETOOLONG.
+ */
+int sandbox_note_tracing(struct sandbox *sandbox, const char *tracing, const char *instance,
+			 const char *probe);
+
+/*
  * Remembers the present value of a setting (a file of /proc/sys or /sys), then writes VALUE.
  * The first remembered value is put back at the end. -ENOSPC when too many are noted.
  */

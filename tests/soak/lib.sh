@@ -26,6 +26,7 @@ leftovers() {
 	pgrep -af "churnfs.*$TMPDIR"
 	pgrep -af "churnstress run.*$tap_tmp"
 	ls -A "$TMPDIR"
+	[ -z "${run_pid:-}" ] || ls -d /sys/kernel/tracing/instances/churnstress_"$run_pid" 2>/dev/null
 	[ "$(settings_now)" = "$settings_before" ] || settings_now
 }
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who of several migration drivers gets its turn, with made-up drivers; and the log of moves. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "soak/migrate.h"
+#include "soak/movelog.h"
+#include "unit.h"
+#include "util/clock.h"
+
+#define CYCLE_NS (2 * NS_PER_MS)
+/* The time in which drivers are compared, and then some. */
+#define RUN_S 10
+
+static void sleep_ns(uint64_t ns)
+{
+	const struct timespec ts = {.tv_sec = (time_t)(ns / NS_PER_SEC),
+				    .tv_nsec = (long)(ns % NS_PER_SEC)};
+
+	nanosleep(&ts, NULL);
+}
+
+static int always(char *why, size_t len)
+{
+	(void)why;
+	(void)len;
+	return 0;
+}
+
+static int start(const struct migrate_target *target, void **state)
+{
+	(void)target;
+	*state = &sleep_ns; /* anything but NULL */
+	return 0;
+}
+
+static void stop(void *state)
+{
+	(void)state;
+}
+
+static int cycle_good(void *state, struct migrate_cycle *cycle)
+{
+	(void)state;
+	sleep_ns(CYCLE_NS);
+	cycle->candidates = cycle->moved = 100;
+	return 0;
+}
+
+static int cycle_poor(void *state, struct migrate_cycle *cycle)
+{
+	(void)state;
+	sleep_ns(CYCLE_NS);
+	cycle->candidates = 100;
+	cycle->moved = 1;
+	return 0;
+}
+
+/* Few moves, but of pages that are looked up: worth more than cycle_poor()'s. */
+static int cycle_hot(void *state, struct migrate_cycle *cycle)
+{
+	(void)state;
+	sleep_ns(CYCLE_NS);
+	cycle->candidates = cycle->moved = cycle->moved_neighbour = 1;
+	return 0;
+}
+
+static int cycle_fails(void *state, struct migrate_cycle *cycle)
+{
+	(void)state;
+	(void)cycle;
+	return -EIO;
+}
+
+static const struct migrate_driver good = {"good", "", always, start, cycle_good, stop};
+static const struct migrate_driver poor = {"poor", "", always, start, cycle_poor, stop};
+static const struct migrate_driver hot = {"hot", "", always, start, cycle_hot, stop};
+static const struct migrate_driver fails = {"fails", "", always, start, cycle_fails, stop};
+
+/* Runs the selection for a while; STATS gets what each driver did. */
+static void run(const struct migrate_selection *selection, struct migrate_stats *stats)
+{
+	const struct migrate_target target = {.device = ""};
+	struct migrator *migrator;
+	char why[64] = "";
+
+	ck_assert_int_eq(migrator_start(selection, &target, &migrator, why, sizeof(why)), 0);
+	sleep_ns(RUN_S * NS_PER_SEC);
+	migrator_stop(migrator);
+	for (unsigned i = 0; i < selection->count; i++)
+		ck_assert(migrator_stats_get(migrator, i, &stats[i]));
+	migrator_free(migrator);
+}
+
+START_TEST(the_best_has_most_turns)
+{
+	const struct migrate_selection selection = {
+		.count = 2, .turns = true, .driver = {&poor, _i ? &hot : &good}};
+	struct migrate_stats stats[2];
+	/* What was measured at the beginning is the poor one's for good. */
+	uint64_t beginning = 3 * NS_PER_SEC + NS_PER_SEC / 2;
+
+	run(&selection, stats);
+	ck_assert_uint_gt(stats[0].attempts, 0);
+	ck_assert_uint_lt(stats[0].ns, beginning);
+	ck_assert_uint_gt(stats[1].ns, stats[0].ns);
+}
+END_TEST
+
+START_TEST(one_gives_up)
+{
+	const struct migrate_selection selection = {
+		.count = 2, .turns = true, .driver = {&fails, &good}};
+	struct migrate_stats stats[2];
+
+	run(&selection, stats);
+	ck_assert_uint_eq(stats[0].attempts, 1);
+	ck_assert_int_eq(stats[0].error, -EIO);
+	ck_assert_uint_gt(stats[1].ns, (RUN_S - 2) * NS_PER_SEC);
+}
+END_TEST
+
+/* Drivers that were named run side by side. */
+START_TEST(at_once)
+{
+	const struct migrate_selection selection = {.count = 2, .driver = {&poor, &good}};
+	struct migrate_stats stats[2];
+
+	run(&selection, stats);
+	ck_assert_uint_gt(stats[0].ns + stats[1].ns, (RUN_S + 2) * NS_PER_SEC);
+}
+END_TEST
+
+START_TEST(moves_are_remembered)
+{
+	struct move move = {.page = 7}, found[4];
+	struct movelog *log;
+
+	ck_assert_int_eq(movelog_create(&log), 0);
+	ck_assert_uint_eq(movelog_find(log, 7, found, 4), 0);
+	for (uint64_t i = 1; i <= 6; i++) {
+		move.when_ns = i;
+		move.page = 7;
+		movelog_add(log, &move, 1);
+		move.page = 8;
+		movelog_add(log, &move, 1);
+	}
+	/* The last four of six, oldest first. */
+	ck_assert_uint_eq(movelog_find(log, 7, found, 4), 4);
+	for (uint64_t i = 0; i < 4; i++) {
+		ck_assert_uint_eq(found[i].page, 7);
+		ck_assert_uint_eq(found[i].when_ns, i + 3);
+	}
+	/* Old ones are forgotten. */
+	move.page = 9;
+	for (unsigned i = 0; i < 100000; i++)
+		movelog_add(log, &move, 1);
+	ck_assert_uint_eq(movelog_find(log, 7, found, 4), 0);
+	ck_assert_uint_eq(movelog_find(log, 9, found, 4), 4);
+	movelog_free(log);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("migrate");
+	TCase *tc = tcase_create("turns");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, the_best_has_most_turns, 0, 2);
+	tcase_add_test(tc, one_gives_up);
+	tcase_add_test(tc, at_once);
+	tcase_add_test(tc, moves_are_remembered);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
