@@ -270,7 +270,7 @@ static int bitmaps_open(void *state)
 	if (!s->geometry)
 		return 0;
 	/* After a mount they must be what they were before. */
-	if (s->inodes[0].version)
+	if (nb_shadow_known(&s->inodes[0]))
 		return all_verify(s, "before it was unmounted");
 	rc = all_refresh(s);
 	return rc ? rc : skew_get(s, &s->blocks_skew, &s->inodes_skew);

@@ -42,6 +42,7 @@ struct dirs {
 	unsigned name_length;
 	int base;
 	unsigned next;
+	struct nb_past past;
 	struct dir dir[DIRS];
 };
 
@@ -74,15 +75,8 @@ static int blocks_find(struct dirs *s, struct dir *dir)
 		return rc;
 	if (count > BLOCKS_MAX)
 		count = BLOCKS_MAX;
-	for (size_t i = 0; i < count && !rc; i++) {
-		struct nb_shadow *shadow = &dir->block[i];
-
-		if (!shadow->image)
-			rc = nb_shadow_init(shadow, NEIGHBOUR_BLOCK_DIRECTORY, blocks[i],
-					    block_size);
-		else if (shadow->block != blocks[i])
-			nb_shadow_rebase(shadow, blocks[i]);
-	}
+	rc = nb_shadows_place(dir->block, dir->blocks, blocks, count, NEIGHBOUR_BLOCK_DIRECTORY,
+			      block_size, &s->past);
 	if (!rc)
 		dir->blocks = count;
 	return rc;

@@ -45,6 +45,7 @@ struct extents {
 	uint32_t block_size;
 	unsigned slots;
 	unsigned next;
+	struct nb_past past;
 	struct file file[FILES];
 };
 
@@ -80,16 +81,10 @@ static int blocks_refresh(struct extents *s, struct file *file)
 		return rc;
 	if (count > MAP_BLOCKS_MAX)
 		count = MAP_BLOCKS_MAX;
-	for (size_t i = 0; i < count && !rc; i++) {
-		struct nb_shadow *shadow = &file->block[i];
-
-		if (!shadow->image)
-			rc = nb_shadow_init(shadow, NEIGHBOUR_BLOCK_MAP, blocks[i], s->block_size);
-		else if (shadow->block != blocks[i])
-			nb_shadow_rebase(shadow, blocks[i]);
-		if (!rc)
-			rc = nb_shadow_refresh(s->nb, shadow);
-	}
+	rc = nb_shadows_place(file->block, file->blocks, blocks, count, NEIGHBOUR_BLOCK_MAP,
+			      s->block_size, &s->past);
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = nb_shadow_refresh(s->nb, &file->block[i]);
 	file->blocks = rc ? 0 : count;
 	return rc;
 }

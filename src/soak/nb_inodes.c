@@ -7,6 +7,10 @@
  * Each page has a pair of adjacent inodes that are updated in turns and always read together: an
  * update writes its inode anew, and so hides that an older copy of the page has come back; the
  * other of the pair does not.
+ *
+ * A journal holds the buffers of its transactions, and so keeps their pages from being migrated.
+ * There, the halves of the pairs rest in turns; one commit writes the resting half, and at the
+ * next the journal lets go of its buffers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +24,15 @@
 #include "soak/nb_inodes.h"
 #include "soak/nb_private.h"
 #include "soak/nb_raw.h"
+#include "util/clock.h"
 
 #define PAGE_BYTES 4096u
 /* More than the buffer LRU of a CPU holds (16). */
 #define PAGES 32u
+#define PAGES_JOURNAL (2 * PAGES)
+#define REST_NS (3 * NS_PER_SEC)
+/* From the first commit of a rest to the second. */
+#define REST_COMMIT_NS (NS_PER_SEC / 4)
 /* Files made at most to get inodes in that many pages; inodes of other pages stay unused. */
 #define FILES_PER_PAGE 64u
 #define BATCH 64u
@@ -48,8 +57,14 @@ struct inodes {
 	int dirfd;
 	size_t inode_size;
 	bool nanoseconds;
-	unsigned pairs, next;
-	struct pair pair[PAGES];
+	unsigned pairs_wanted, pairs;
+	unsigned first, active; /* pairs that are updated now */
+	unsigned next;		/* of those */
+	unsigned checked;	/* all pairs are read in turns, also those that rest */
+	bool resting;		/* one half does */
+	bool let_go;		/* the journal has no more of it */
+	uint64_t turned_ns;
+	struct pair pair[PAGES_JOURNAL];
 };
 
 static void file_name(unsigned number, char name[16])
@@ -109,7 +124,8 @@ static int pairs_find(struct inodes *s)
 {
 	uint64_t before = 0, ino = 0;
 
-	for (unsigned n = 0; n < PAGES * FILES_PER_PAGE && s->pairs < PAGES; n++) {
+	for (unsigned n = 0; n < s->pairs_wanted * FILES_PER_PAGE && s->pairs < s->pairs_wanted;
+	     n++) {
 		int rc = file_make(s, n, &ino);
 
 		if (rc)
@@ -120,7 +136,14 @@ static int pairs_find(struct inodes *s)
 			s->pair[s->pairs++] = (struct pair){.number = {n - 1, n}, .fd = {-1, -1}};
 		before = ino;
 	}
+	s->active = s->resting ? (s->pairs + 1) / 2 : s->pairs;
 	return s->pairs ? 0 : -ENOSPC;
+}
+
+static void rest_choose(struct inodes *s)
+{
+	s->resting = s->nb->layout && s->nb->options.profile.journal;
+	s->pairs_wanted = s->resting ? PAGES_JOURNAL : PAGES;
 }
 
 static int times_set(struct pair *pair, unsigned which)
@@ -232,18 +255,58 @@ static int pair_verify_generic(struct inodes *s, const struct pair *pair)
 	return 0;
 }
 
+static void pair_next(struct inodes *s)
+{
+	s->next++;
+	if (s->next >= s->first + s->active)
+		s->next = s->first;
+}
+
+/* The halves change places when it is time. */
+static int halves_turn(struct inodes *s)
+{
+	uint64_t rested = clock_now_ns() - s->turned_ns;
+
+	if (rested >= REST_NS) {
+		s->first = s->first ? 0 : s->pairs - s->active;
+		s->next = s->first;
+		s->turned_ns += rested;
+		s->let_go = false;
+	} else if (!s->let_go && rested >= REST_COMMIT_NS) {
+		s->let_go = true;
+	} else {
+		return 0;
+	}
+	return syncfs(s->dirfd) ? nb_fail_call(s->nb, NEIGHBOUR_INODES, "syncfs", -errno) : 0;
+}
+
+/* Those that rest are not read by updates. */
+static int resting_step(struct inodes *s)
+{
+	int rc = halves_turn(s);
+
+	if (rc)
+		return rc;
+	s->checked = (s->checked + 1) % s->pairs;
+	return pair_verify(s, &s->pair[s->checked]);
+}
+
 static int batch_now(struct inodes *s)
 {
+	int rc = s->resting ? resting_step(s) : 0;
+
+	if (rc)
+		return rc;
 	for (unsigned n = 0; n < BATCH; n++) {
 		struct pair *pair = &s->pair[s->next];
-		int rc = pair_update(s, pair);
 
+		rc = pair_update(s, pair);
 		if (rc)
 			return nb_fail_call(s->nb, NEIGHBOUR_INODES, "updating an inode", rc);
 		rc = pair_verify(s, pair);
 		if (rc)
 			return rc;
-		s->next = s->next + 1 == s->pairs ? 0 : s->next + 1;
+		pair_next(s);
 	}
 	nb_count(&s->count->verified, BATCH);
 	return 0;
@@ -264,7 +327,7 @@ static int batch_late(struct inodes *s)
 		rc = pair_verify(s, pair);
 		if (rc)
 			return rc;
-		s->next = s->next + 1 == s->pairs ? 0 : s->next + 1;
+		pair_next(s);
 	}
 	nb_count(&s->count->verified, BATCH_LATE);
 	return 0;
@@ -284,7 +347,7 @@ static int batch_generic(struct inodes *s, unsigned count)
 		rc = pair_verify_generic(s, pair);
 		if (rc)
 			return rc;
-		s->next = s->next + 1 == s->pairs ? 0 : s->next + 1;
+		pair_next(s);
 	}
 	return 0;
 }
@@ -394,6 +457,7 @@ static int inodes_prepare(struct neighbour *nb, struct nb_counters *count, unsig
 		free(s);
 		return -EOPNOTSUPP;
 	}
+	rest_choose(s);
 	snprintf(s->dir, sizeof(s->dir), "inodes%u", index);
 	snprintf(path, sizeof(path), "%s/%s", nb->options.mount_dir, s->dir);
 	rc = mkdir(path, 0700) ? -errno : 0;

@@ -31,22 +31,78 @@ void nb_shadow_free(struct nb_shadow *shadow)
 	shadow->image = shadow->previous = NULL;
 }
 
-void nb_shadow_rebase(struct nb_shadow *shadow, uint64_t block)
+static uint64_t oldest(uint64_t version)
 {
-	shadow->block = block;
+	return version < NB_PAST_HISTORY ? 1 : version - NB_PAST_HISTORY + 1;
+}
+
+static void past_keep(const struct nb_shadow *shadow, struct nb_past *past)
+{
+	size_t at = shadow->block % NB_PAST_BLOCKS;
+
+	if (!shadow->block || !shadow->version || shadow->rebased)
+		return;
+	past->life[at].block = shadow->block;
+	past->life[at].version = shadow->version;
+	for (uint64_t v = oldest(shadow->version); v <= shadow->version; v++)
+		past->life[at].history[v % NB_PAST_HISTORY] =
+			shadow->history[v % NB_SHADOW_HISTORY];
+}
+
+static void past_take(struct nb_shadow *shadow, const struct nb_past *past)
+{
+	size_t at = shadow->block % NB_PAST_BLOCKS;
+
 	shadow->version = 0;
+	if (past->life[at].block != shadow->block)
+		return;
+	shadow->version = past->life[at].version;
+	memset(shadow->history, 0, sizeof(shadow->history));
+	for (uint64_t v = oldest(shadow->version); v <= shadow->version; v++)
+		shadow->history[v % NB_SHADOW_HISTORY] =
+			past->life[at].history[v % NB_PAST_HISTORY];
+}
+
+void nb_shadow_rebase(struct nb_shadow *shadow, struct nb_past *past, uint64_t block)
+{
+	past_keep(shadow, past);
+	shadow->block = block;
+	past_take(shadow, past);
+	shadow->rebased = true;
+}
+
+int nb_shadows_place(struct nb_shadow *shadows, size_t held, const uint64_t *blocks, size_t count,
+		     enum neighbour_block type, uint32_t size, struct nb_past *past)
+{
+	int rc = 0;
+
+	for (size_t i = count; i < held; i++)
+		nb_shadow_rebase(&shadows[i], past, 0);
+	for (size_t i = 0; i < count && !rc; i++) {
+		if (!shadows[i].image)
+			rc = nb_shadow_init(&shadows[i], type, 0, size);
+		if (!rc && shadows[i].block != blocks[i])
+			nb_shadow_rebase(&shadows[i], past, blocks[i]);
+	}
+	return rc;
+}
+
+bool nb_shadow_known(const struct nb_shadow *shadow)
+{
+	return shadow->version && !shadow->rebased;
 }
 
 void nb_shadow_set(struct nb_shadow *shadow, const void *image)
 {
 	uint8_t *swap = shadow->previous;
 
-	if (shadow->version && memcmp(shadow->image, image, shadow->size) == 0)
+	if (nb_shadow_known(shadow) && memcmp(shadow->image, image, shadow->size) == 0)
 		return;
 	shadow->previous = shadow->image;
 	shadow->image = swap;
 	memcpy(shadow->image, image, shadow->size);
 	shadow->version++;
+	shadow->rebased = false;
 	shadow->history[shadow->version % NB_SHADOW_HISTORY] = crc32c(0, image, shadow->size);
 }
 

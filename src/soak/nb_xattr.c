@@ -42,6 +42,7 @@ struct xattrs {
 	uint32_t block_size;
 	size_t length;
 	unsigned next;
+	struct nb_past past;
 	struct file file[FILES];
 };
 
@@ -69,7 +70,8 @@ static int value_report(struct xattrs *s, unsigned index, uint64_t generation, c
 	struct neighbour_failure f = {
 		.leg = NEIGHBOUR_XATTRS,
 		.kind = generation && generation < file->generation ? FAULT_STALE : FAULT_GARBAGE,
-		.type = file->block.version ? NEIGHBOUR_BLOCK_XATTR : NEIGHBOUR_BLOCK_NONE,
+		.type = nb_shadow_known(&file->block) ? NEIGHBOUR_BLOCK_XATTR
+						      : NEIGHBOUR_BLOCK_NONE,
 		.block = file->block.block,
 		.offset = file->block.block * s->block_size,
 		.expected_generation = file->generation,
@@ -118,7 +120,7 @@ static int block_find(const struct xattrs *s, const struct file *file, uint64_t 
 
 static int block_verify(struct xattrs *s, struct file *file, const char *when)
 {
-	if (!s->nb->layout || !file->block.version)
+	if (!s->nb->layout || !nb_shadow_known(&file->block))
 		return 0;
 	nb_count(&s->count->compared[NEIGHBOUR_XATTRS], 1);
 	return nb_shadow_verify(s->nb, NEIGHBOUR_XATTRS, &file->block, when);
@@ -141,7 +143,7 @@ static int block_refresh(struct xattrs *s, struct file *file)
 			       s->nb->options.profile.text,
 			       nb_layout_inode(s->nb->layout, file->ino), block);
 	if (block != file->block.block)
-		nb_shadow_rebase(&file->block, block);
+		nb_shadow_rebase(&file->block, &s->past, block);
 	return nb_shadow_refresh(s->nb, &file->block);
 }
 
@@ -294,7 +296,7 @@ static void xattr_visit(void *state, nb_block_visitor visitor, void *arg)
 	struct xattrs *s = state;
 
 	for (unsigned i = 0; i < FILES; i++)
-		if (s->file[i].block.version)
+		if (nb_shadow_known(&s->file[i].block))
 			visitor(arg, NEIGHBOUR_BLOCK_XATTR, s->file[i].block.block);
 }
 

@@ -184,6 +184,7 @@ START_TEST(test_shadow)
 {
 	static uint8_t image[3000][1024];
 	uint8_t found[1024];
+	static struct nb_past past;
 	struct nb_shadow shadow;
 	uint64_t version;
 	struct rng rng;
@@ -213,10 +214,54 @@ START_TEST(test_shadow)
 	ck_assert_int_eq(nb_shadow_classify(&shadow, found, &version), FAULT_BITFLIP);
 	memset(found, 0, sizeof(found));
 	ck_assert_int_eq(nb_shadow_classify(&shadow, found, &version), FAULT_ZEROED);
-	nb_shadow_rebase(&shadow, 8);
+	nb_shadow_rebase(&shadow, &past, 8);
+	ck_assert(!nb_shadow_known(&shadow));
 	nb_shadow_set(&shadow, image[0]);
+	ck_assert(nb_shadow_known(&shadow));
 	ck_assert_int_eq(nb_shadow_classify(&shadow, image[2999], &version), FAULT_GARBAGE);
 	nb_shadow_free(&shadow);
+}
+END_TEST
+
+/* A block that had another owner before: what it held then is older, not foreign. */
+START_TEST(test_shadow_past)
+{
+	static uint8_t image[4][1024];
+	static struct nb_past past;
+	struct nb_shadow shadow[2] = {{0}};
+	const uint64_t first[] = {500, 600}, second[] = {500}, third[] = {600, 500};
+	uint64_t version;
+	struct rng rng;
+
+	rng_seed(&rng, 5, 6);
+	for (unsigned i = 0; i < 4; i++)
+		rng_fill(&rng, image[i], 1024);
+	ck_assert_int_eq(nb_shadows_place(shadow, 0, first, 2, NEIGHBOUR_BLOCK_XATTR, 1024, &past),
+			 0);
+	nb_shadow_set(&shadow[0], image[0]);
+	nb_shadow_set(&shadow[1], image[1]);
+	nb_shadow_set(&shadow[1], image[2]);
+	ck_assert_int_eq(nb_shadows_place(shadow, 2, second, 1, NEIGHBOUR_BLOCK_XATTR, 1024, &past),
+			 0);
+	ck_assert(nb_shadow_known(&shadow[0]));
+	ck_assert(!nb_shadow_known(&shadow[1]));
+	/* Block 600 comes back, in another place. */
+	ck_assert_int_eq(nb_shadows_place(shadow, 1, third, 2, NEIGHBOUR_BLOCK_XATTR, 1024, &past),
+			 0);
+	ck_assert(!nb_shadow_known(&shadow[0]));
+	nb_shadow_set(&shadow[0], image[3]);
+	ck_assert_uint_eq(shadow[0].version, 3);
+	ck_assert_int_eq(nb_shadow_classify(&shadow[0], image[1], &version), FAULT_STALE);
+	ck_assert_uint_eq(version, 1);
+	ck_assert_int_eq(nb_shadow_classify(&shadow[0], image[2], &version), FAULT_STALE);
+	ck_assert_uint_eq(version, 2);
+	ck_assert_int_eq(nb_shadow_classify(&shadow[0], image[0], &version), FAULT_GARBAGE);
+	/* The same contents as before, but a new version all the same. */
+	nb_shadow_set(&shadow[1], image[0]);
+	ck_assert_uint_eq(shadow[1].version, 2);
+	ck_assert_int_eq(nb_shadow_classify(&shadow[1], image[0], &version), FAULT_NONE);
+	nb_shadow_free(&shadow[0]);
+	nb_shadow_free(&shadow[1]);
 }
 END_TEST
 
@@ -469,6 +514,7 @@ int main(void)
 	tcase_add_test(tcase, test_raw_other);
 	tcase_add_test(tcase, test_raw_values_change);
 	tcase_add_test(tcase, test_shadow);
+	tcase_add_test(tcase, test_shadow_past);
 	tcase_add_test(tcase, test_names);
 	tcase_add_test(tcase, test_trace_estimate);
 	tcase_add_test(tcase, test_inject_names);
