@@ -291,46 +291,26 @@ static int resting_step(struct inodes *s)
 	return pair_verify(s, &s->pair[s->checked]);
 }
 
-static int batch_now(struct inodes *s)
+/* LATE: the driver of ext2 writes raw inodes when they are written back, and looks up only then. */
+static int batch(struct inodes *s, unsigned count, bool late)
 {
 	int rc = s->resting ? resting_step(s) : 0;
 
-	if (rc)
-		return rc;
-	for (unsigned n = 0; n < BATCH; n++) {
-		struct pair *pair = &s->pair[s->next];
-
-		rc = pair_update(s, pair);
-		if (rc)
-			return nb_fail_call(s->nb, NEIGHBOUR_INODES, "updating an inode", rc);
-		rc = pair_verify(s, pair);
-		if (rc)
-			return rc;
-		pair_next(s);
-	}
-	nb_count(&s->count->verified, BATCH);
-	return 0;
-}
-
-/* The driver of ext2 writes raw inodes when they are written back, and so looks up only then. */
-static int batch_late(struct inodes *s)
-{
-	for (unsigned n = 0; n < BATCH_LATE; n++) {
+	for (unsigned n = 0; n < count && !rc; n++) {
 		struct pair *pair = &s->pair[s->next];
 		unsigned which = pair->turn;
-		int rc = pair_update(s, pair);
 
-		if (!rc && fsync(pair->fd[which]))
+		rc = pair_update(s, pair);
+		if (!rc && late && fsync(pair->fd[which]))
 			rc = -errno;
 		if (rc)
 			return nb_fail_call(s->nb, NEIGHBOUR_INODES, "updating an inode", rc);
 		rc = pair_verify(s, pair);
-		if (rc)
-			return rc;
 		pair_next(s);
 	}
-	nb_count(&s->count->verified, BATCH_LATE);
-	return 0;
+	if (!rc)
+		nb_count(&s->count->verified, count);
+	return rc;
 }
 
 static int batch_generic(struct inodes *s, unsigned count)
@@ -355,10 +335,9 @@ static int batch_generic(struct inodes *s, unsigned count)
 static int inodes_step(void *state)
 {
 	struct inodes *s = state;
-	unsigned done = s->nb->native_ext2 ? BATCH_LATE : BATCH;
-	int rc = !s->nb->layout	      ? batch_generic(s, done)
-		 : s->nb->native_ext2 ? batch_late(s)
-				      : batch_now(s);
+	bool late = s->nb->native_ext2;
+	unsigned done = late ? BATCH_LATE : BATCH;
+	int rc = s->nb->layout ? batch(s, done, late) : batch_generic(s, done);
 
 	if (rc)
 		return rc;
