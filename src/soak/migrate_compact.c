@@ -4,8 +4,9 @@
  * the device's pages put low: evicted and read back. Each cycle then releases one step of the
  * filler above them, writes compact_memory, and counts the pages that are mapped before and after
  * at different places. Nothing touches the mapping in between, so a page that was reclaimed is not
- * counted. Climbs take turns: a window of the whole device, then the pages whose metadata was
- * written last, which are moved while they are being changed.
+ * counted. Climbs of three kinds share the time: a window of the whole device; the pages whose
+ * metadata was written last, which are moved while they are being changed; and the pages that the
+ * neighbour looks up all the time, alone, so that each of them is moved as often as can be.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "soak/migrate.h"
 #include "soak/sandbox.h"
 #include "soak/verifier.h"
+#include "util/clock.h"
 
 #define COMPACT_PATH "/proc/sys/vm/compact_memory"
 #define PCP_PATH "/proc/sys/vm/percpu_pagelist_high_fraction"
@@ -37,7 +39,18 @@
 #define NOISE_PAGES 1024u
 #define POOR_STEPS_MAX 4u
 /* Fewer hot pages are not worth a climb. */
-#define HOT_PAGES_MIN 32u
+#define HOT_PAGES_MIN 16u
+/* Hot pages change: a climb with them ends after this. */
+#define HOT_CLIMB_NS (3 * NS_PER_SEC)
+
+enum climb_kind { CLIMB_NEIGHBOUR, CLIMB_HOT, CLIMB_WINDOW, CLIMB_KINDS };
+
+/* Of the time, in parts. */
+static const unsigned climb_share[CLIMB_KINDS] = {
+	[CLIMB_NEIGHBOUR] = 2,
+	[CLIMB_HOT] = 1,
+	[CLIMB_WINDOW] = 2,
+};
 
 struct compact_state {
 	const struct migrate_target *target;
@@ -46,9 +59,11 @@ struct compact_state {
 	int compact_fd;
 	uint32_t *pages; /* of the present climb, sorted */
 	size_t count;
-	size_t window; /* pages that a climb takes at most */
-	size_t next;   /* first page of the next window of the whole device */
-	bool hot;      /* the present climb takes the hot pages */
+	size_t window;	      /* pages that a climb takes at most */
+	size_t next;	      /* first page of the next window of the whole device */
+	enum climb_kind kind; /* of the present climb */
+	uint64_t kind_ns[CLIMB_KINDS];
+	uint64_t climb_ns; /* when it began */
 	uint64_t *before, *after, *scratch;
 	uint8_t *flags;
 	void *buf;   /* PIECE_PAGES for each reader */
@@ -131,8 +146,6 @@ static int compact_start(const struct migrate_target *target, void **out)
 	if (!s)
 		return -ENOMEM;
 	s->target = target;
-	/* The first climb takes the neighbour's pages, if there are any. */
-	s->hot = target->hot_count == 0;
 	s->compact_fd = open(COMPACT_PATH, O_WRONLY | O_CLOEXEC);
 	rc = s->compact_fd < 0 ? -errno : 0;
 	if (hotpages_open(&s->dp, target))
@@ -230,13 +243,39 @@ static void choose_window(struct compact_state *s)
 		s->pages[s->count++] = (uint32_t)s->next++;
 }
 
+/* The kind that has had the least of its share. */
+static enum climb_kind kind_next(const struct compact_state *s)
+{
+	enum climb_kind next = CLIMB_NEIGHBOUR;
+
+	for (enum climb_kind kind = 0; kind < CLIMB_KINDS; kind++)
+		if (s->kind_ns[kind] * climb_share[next] < s->kind_ns[next] * climb_share[kind])
+			next = kind;
+	return next;
+}
+
+/* Fills s->pages; too few if there is nothing for this kind. */
+static void choose(struct compact_state *s, enum climb_kind kind)
+{
+	size_t first;
+
+	if (kind == CLIMB_WINDOW) {
+		choose_window(s);
+		return;
+	}
+	s->count = hotpages_choose(s->target, &s->dp, s->pages, s->window);
+	if (kind == CLIMB_HOT)
+		return;
+	hotpages_of_neighbour(s->target, &s->dp, s->pages, s->count, &first, &s->count);
+	memmove(s->pages, s->pages + first, s->count * sizeof(*s->pages));
+}
+
 static void pages_choose(struct compact_state *s)
 {
-	s->hot = !s->hot;
-	if (s->hot)
-		s->count = hotpages_choose(s->target, &s->dp, s->pages, s->window);
-	if (!s->hot || s->count < HOT_PAGES_MIN)
-		choose_window(s);
+	s->kind = kind_next(s);
+	choose(s, s->kind);
+	if (s->count < HOT_PAGES_MIN && s->kind != CLIMB_WINDOW)
+		choose(s, CLIMB_WINDOW);
 	s->need = s->count;
 }
 
@@ -272,6 +311,7 @@ static int climb_start(struct compact_state *s)
 	qsort(s->scratch, present, sizeof(*s->scratch), compare_u64);
 	rc = filler_refill(s->filler, &s->dp, s->scratch, present, s->target->stop);
 	s->climbing = true;
+	s->climb_ns = clock_now_ns();
 	s->climb_moved = s->climb_candidates = 0;
 	s->poor = 0;
 	return rc;
@@ -306,25 +346,17 @@ static void climb_judge(struct compact_state *s, const struct migrate_cycle *cyc
 	s->poor = cycle->moved < cycle->candidates / 20 ? s->poor + 1 : 0;
 	if (top || s->poor >= POOR_STEPS_MAX || released < s->count / FILLER_RATIO)
 		s->climbing = false;
+	if (s->kind != CLIMB_WINDOW && clock_now_ns() - s->climb_ns > HOT_CLIMB_NS)
+		s->climbing = false;
 	s->rebuild = filler_sunk(s->filler) || s->climb_moved < s->climb_candidates / 4;
 }
 
-static int compact_cycle(void *arg, struct migrate_cycle *cycle)
+static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 {
-	struct compact_state *s = arg;
 	size_t released, migrated;
 	bool top;
-	int rc = 0;
+	int rc;
 
-	if (s->need == 0) {
-		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), DRIVER_NICE);
-		/* Packs everyone else's movable pages at the top, out of the way. */
-		rc = compact_once(s);
-	}
-	if (!rc && !s->climbing)
-		rc = climb_start(s);
-	if (rc)
-		return rc;
 	released = filler_release_step(s->filler, s->need, &top);
 	pages_populate(s);
 	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
@@ -341,6 +373,25 @@ static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 	hotpages_count(s->target, &s->dp, s->pages, s->count, s->before, s->after, s->flags, cycle);
 	climb_judge(s, cycle, migrated, released, top);
 	return 0;
+}
+
+static int compact_cycle(void *arg, struct migrate_cycle *cycle)
+{
+	struct compact_state *s = arg;
+	uint64_t start = clock_now_ns();
+	int rc = 0;
+
+	if (s->need == 0) {
+		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), DRIVER_NICE);
+		/* Packs everyone else's movable pages at the top, out of the way. */
+		rc = compact_once(s);
+	}
+	if (!rc && !s->climbing)
+		rc = climb_start(s);
+	if (!rc)
+		rc = climb_step(s, cycle);
+	s->kind_ns[s->kind] += clock_now_ns() - start;
+	return rc;
 }
 
 const struct migrate_driver migrate_compact = {
