@@ -349,8 +349,10 @@ static void bitmaps_visit(void *state, nb_block_visitor visitor, void *arg)
 	struct bitmaps *s = state;
 
 	for (uint32_t g = 0; s->geometry && g < s->geometry->groups; g++) {
-		visitor(arg, NEIGHBOUR_BLOCK_INODE_BITMAP, s->inodes[g].block);
-		visitor(arg, NEIGHBOUR_BLOCK_BLOCK_BITMAP, s->blocks[g].block);
+		visitor(arg, &(struct nb_watched){.type = NEIGHBOUR_BLOCK_INODE_BITMAP,
+						  .block = s->inodes[g].block});
+		visitor(arg, &(struct nb_watched){.type = NEIGHBOUR_BLOCK_BLOCK_BITMAP,
+						  .block = s->blocks[g].block});
 	}
 }
 

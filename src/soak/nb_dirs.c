@@ -369,7 +369,8 @@ static void dirs_visit(void *state, nb_block_visitor visitor, void *arg)
 
 	for (unsigned i = 0; i < DIRS; i++)
 		for (size_t k = 0; k < s->dir[i].blocks; k++)
-			visitor(arg, NEIGHBOUR_BLOCK_DIRECTORY, s->dir[i].block[k].block);
+			visitor(arg, &(struct nb_watched){.type = NEIGHBOUR_BLOCK_DIRECTORY,
+							  .block = s->dir[i].block[k].block});
 }
 
 const struct nb_leg_ops nb_dirs = {

@@ -330,7 +330,8 @@ static void extents_visit(void *state, nb_block_visitor visitor, void *arg)
 
 	for (unsigned i = 0; i < FILES; i++)
 		for (size_t k = 0; k < s->file[i].blocks; k++)
-			visitor(arg, NEIGHBOUR_BLOCK_MAP, s->file[i].block[k].block);
+			visitor(arg, &(struct nb_watched){.type = NEIGHBOUR_BLOCK_MAP,
+							  .block = s->file[i].block[k].block});
 }
 
 const struct nb_leg_ops nb_extents = {

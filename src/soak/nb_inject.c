@@ -21,7 +21,7 @@ struct samples {
 	enum neighbour_block type;
 	uint32_t size;
 	size_t count;
-	uint64_t block[BLOCKS_MAX];
+	struct nb_watched watched[BLOCKS_MAX];
 	uint8_t *image; /* of each */
 };
 
@@ -38,12 +38,12 @@ int nb_inject_parse(const char *name, enum neighbour_block *type)
 	return -EINVAL;
 }
 
-static void sample_add(void *arg, enum neighbour_block type, uint64_t block)
+static void sample_add(void *arg, const struct nb_watched *watched)
 {
 	struct samples *samples = arg;
 
-	if (type == samples->type && samples->count < BLOCKS_MAX)
-		samples->block[samples->count++] = block;
+	if (watched->type == samples->type && samples->count < BLOCKS_MAX)
+		samples->watched[samples->count++] = *watched;
 }
 
 /* Paused. */
@@ -67,17 +67,27 @@ static int samples_take(struct neighbour *nb, struct samples *samples)
 		rc = samples->count ? -ENOMEM : -EOPNOTSUPP;
 	for (size_t i = 0; i < samples->count && !rc; i++)
 		rc = nb_read(nb, samples->image + i * samples->size, samples->size,
-			     samples->block[i] * samples->size);
+			     samples->watched[i].block * samples->size);
 	neighbour_resume(nb);
 	return rc;
 }
 
-static bool still_watched(const struct samples *now, uint64_t block)
+static bool still_watched(const struct samples *now, const struct nb_watched *watched)
 {
 	for (size_t i = 0; i < now->count; i++)
-		if (now->block[i] == block)
+		if (now->watched[i].block == watched->block &&
+		    now->watched[i].from == watched->from)
 			return true;
 	return false;
+}
+
+/* Elsewhere in the block others may have changed something, which nobody watches. */
+static bool changed(const struct nb_watched *watched, const uint8_t *old, const uint8_t *now,
+		    uint32_t size)
+{
+	uint32_t length = watched->length ? watched->length : size;
+
+	return memcmp(old + watched->from, now + watched->from, length) != 0;
 }
 
 /* Paused. A block that is watched still and holds something else than its sample. */
@@ -91,14 +101,14 @@ static int changed_find(struct neighbour *nb, const struct samples *old, const s
 		const uint8_t *image = old->image + i * old->size;
 		int rc;
 
-		if (!still_watched(now, old->block[i]))
+		if (!still_watched(now, &old->watched[i]))
 			continue;
-		injection->block = old->block[i];
-		injection->offset = old->block[i] * old->size;
+		injection->block = old->watched[i].block;
+		injection->offset = injection->block * old->size;
 		rc = nb_read(nb, injection->expected, old->size, injection->offset);
 		if (rc)
 			return rc;
-		if (memcmp(injection->expected, image, old->size) != 0) {
+		if (changed(&old->watched[i], image, injection->expected, old->size)) {
 			memcpy(injection->planted, image, old->size);
 			return 0;
 		}

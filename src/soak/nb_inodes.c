@@ -36,7 +36,8 @@
 /* Files made at most to get inodes in that many pages; inodes of other pages stay unused. */
 #define FILES_PER_PAGE 64u
 #define BATCH 64u
-#define BATCH_LATE 4u /* with an fsync each */
+#define BATCH_LATE 4u	/* with an fsync each */
+#define OTHERS_BATCH 8u /* pairs that are read besides, in each batch of updates */
 #define INODE_SIZE_MAX 1024u
 /* One update in so many is a change of mode, and one of owner. */
 #define OTHER_UPDATES 16u
@@ -280,21 +281,25 @@ static int halves_turn(struct inodes *s)
 	return syncfs(s->dirfd) ? nb_fail_call(s->nb, NEIGHBOUR_INODES, "syncfs", -errno) : 0;
 }
 
-/* Those that rest are not read by updates. */
-static int resting_step(struct inodes *s)
+/* Where updates do not come by soon: pairs that rest, and those of a slow writer. */
+static int others_verify(struct inodes *s)
 {
-	int rc = halves_turn(s);
+	int rc = 0;
 
-	if (rc)
-		return rc;
-	s->checked = (s->checked + 1) % s->pairs;
-	return pair_verify(s, &s->pair[s->checked]);
+	for (unsigned i = 0; i < OTHERS_BATCH && !rc; i++) {
+		s->checked = (s->checked + 1) % s->pairs;
+		rc = pair_verify(s, &s->pair[s->checked]);
+	}
+	return rc;
 }
 
 /* LATE: the driver of ext2 writes raw inodes when they are written back, and looks up only then. */
 static int batch(struct inodes *s, unsigned count, bool late)
 {
-	int rc = s->resting ? resting_step(s) : 0;
+	int rc = s->resting ? halves_turn(s) : 0;
+
+	if (!rc && (s->resting || late))
+		rc = others_verify(s);
 
 	for (unsigned n = 0; n < count && !rc; n++) {
 		struct pair *pair = &s->pair[s->next];
@@ -469,10 +474,13 @@ size_t nb_inodes_pages(const void *state, uint64_t *offsets, size_t max)
 static void inodes_visit(void *state, nb_block_visitor visitor, void *arg)
 {
 	struct inodes *s = state;
+	uint32_t size = s->nb->layout ? nb_layout_geometry(s->nb->layout)->block_size : 0;
 
-	for (unsigned i = 0; i < s->pairs && s->nb->layout; i++)
-		visitor(arg, NEIGHBOUR_BLOCK_INODES,
-			s->pair[i].offset / nb_layout_geometry(s->nb->layout)->block_size);
+	for (unsigned i = 0; i < s->pairs && size; i++)
+		visitor(arg, &(struct nb_watched){.type = NEIGHBOUR_BLOCK_INODES,
+						  .block = s->pair[i].offset / size,
+						  .from = (uint32_t)(s->pair[i].offset % size),
+						  .length = (uint32_t)(2 * s->inode_size)});
 }
 
 const struct nb_leg_ops nb_inodes = {

@@ -20,7 +20,14 @@ struct nb_counters {
 };
 
 /* Told about each block that a leg watches, while the neighbour is paused. */
-typedef void (*nb_block_visitor)(void *arg, enum neighbour_block type, uint64_t block);
+/* A block that is watched, whole or in part. */
+struct nb_watched {
+	enum neighbour_block type;
+	uint64_t block;
+	uint32_t from, length; /* bytes in the block; length 0: all of it */
+};
+
+typedef void (*nb_block_visitor)(void *arg, const struct nb_watched *watched);
 
 /*
  * One leg as one thread drives it. Functions return 0 or a negative errno; a leg records its

@@ -297,7 +297,8 @@ static void xattr_visit(void *state, nb_block_visitor visitor, void *arg)
 
 	for (unsigned i = 0; i < FILES; i++)
 		if (nb_shadow_known(&s->file[i].block))
-			visitor(arg, NEIGHBOUR_BLOCK_XATTR, s->file[i].block.block);
+			visitor(arg, &(struct nb_watched){.type = NEIGHBOUR_BLOCK_XATTR,
+							  .block = s->file[i].block.block});
 }
 
 const struct nb_leg_ops nb_xattr = {
