@@ -233,6 +233,20 @@ void devpages_read_back(const struct devpages *dp, size_t first, size_t count, v
 		(void)*(volatile char *)(start + i * DEVPAGE_SIZE);
 }
 
+size_t devpages_cached(const struct devpages *dp, size_t first, size_t count)
+{
+	unsigned char cached[DEVPAGES_ASKED];
+	size_t n = 0;
+
+	if (count > DEVPAGES_ASKED)
+		count = DEVPAGES_ASKED;
+	if (mincore(dp->map + first * DEVPAGE_SIZE, count * DEVPAGE_SIZE, cached))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		n += cached[i] & 1;
+	return n;
+}
+
 void devpages_populate_memory(void *addr, size_t bytes)
 {
 	if (madvise(addr, bytes, MADV_POPULATE_WRITE) == 0)

@@ -84,6 +84,10 @@ void devpages_evict(const struct devpages *dp, size_t first, size_t count);
  */
 void devpages_read_back(const struct devpages *dp, size_t first, size_t count, void *buf);
 
+/* How many of COUNT pages (at most DEVPAGES_ASKED) from FIRST on are in the page cache. */
+#define DEVPAGES_ASKED 64u
+size_t devpages_cached(const struct devpages *dp, size_t first, size_t count);
+
 /* madvise(MADV_POPULATE_WRITE), or a touch of each page on kernels before 5.14. */
 void devpages_populate_memory(void *addr, size_t bytes);
 

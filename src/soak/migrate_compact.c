@@ -38,6 +38,7 @@
 /* Pages of others that one compaction may move. */
 #define NOISE_PAGES 1024u
 #define POOR_STEPS_MAX 4u
+#define AWAIT_MS_MAX 20u
 /* Fewer hot pages are not worth a climb. */
 #define HOT_PAGES_MIN 16u
 /* Hot pages change: a climb with them ends after this. */
@@ -47,7 +48,7 @@ enum climb_kind { CLIMB_NEIGHBOUR, CLIMB_HOT, CLIMB_WINDOW, CLIMB_KINDS };
 
 /* Of the time, in parts. */
 static const unsigned climb_share[CLIMB_KINDS] = {
-	[CLIMB_NEIGHBOUR] = 2,
+	[CLIMB_NEIGHBOUR] = 1,
 	[CLIMB_HOT] = 1,
 	[CLIMB_WINDOW] = 2,
 };
@@ -71,6 +72,8 @@ struct compact_state {
 	uint64_t climb_moved, climb_candidates;
 	unsigned poor; /* steps with a poor yield, in a row */
 	bool climbing;
+	size_t cached;
+	bool lower;   /* before the next step */
 	bool rebuild; /* the filler has sunk below the device's pages */
 };
 
@@ -180,7 +183,12 @@ static int run_put_low(void *arg, size_t first, size_t length, size_t position)
 		if (*reader->s->target->stop)
 			return -ECANCELED;
 		devpages_evict(&reader->s->dp, first + done, n);
-		devpages_read_back(&reader->s->dp, first + done, n, reader->buf);
+		/*
+		 * The neighbour reads its own back: into movable memory, such as the filler has
+		 * just released, which pages of read(2) and faults are not (GFP_USER).
+		 */
+		if (reader->s->kind != CLIMB_NEIGHBOUR)
+			devpages_read_back(&reader->s->dp, first + done, n, reader->buf);
 	}
 	return 0;
 }
@@ -286,6 +294,43 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int run_cached(void *arg, size_t first, size_t length, size_t position)
+{
+	struct compact_state *s = arg;
+
+	(void)position;
+	for (size_t done = 0; done < length; done += DEVPAGES_ASKED)
+		s->cached += devpages_cached(&s->dp, first + done,
+					     length - done < DEVPAGES_ASKED ? length - done
+									    : DEVPAGES_ASKED);
+	return 0;
+}
+
+/* Until the neighbour has looked up nearly all of its pages again. */
+static void neighbour_await(struct compact_state *s)
+{
+	for (unsigned ms = 0; ms < AWAIT_MS_MAX; ms++) {
+		usleep(1000);
+		s->cached = 0;
+		devpages_each_run(s->pages, s->count, run_cached, s);
+		if (s->cached >= s->count - s->count / 16)
+			return;
+	}
+}
+
+/* The verifiers map the pages, which would keep them. */
+static void pages_lower(struct compact_state *s)
+{
+	if (s->target->verifier)
+		verifier_pause(s->target->verifier);
+	pages_put_low(s);
+	if (s->kind == CLIMB_NEIGHBOUR)
+		neighbour_await(s);
+	if (s->target->verifier)
+		verifier_resume(s->target->verifier);
+	s->lower = false;
+}
+
 static int climb_start(struct compact_state *s)
 {
 	size_t present = 0;
@@ -294,11 +339,7 @@ static int climb_start(struct compact_state *s)
 	if (s->rebuild)
 		filler_release_all(s->filler);
 	pages_choose(s);
-	if (s->target->verifier)
-		verifier_pause(s->target->verifier);
-	pages_put_low(s);
-	if (s->target->verifier)
-		verifier_resume(s->target->verifier);
+	pages_lower(s);
 	pages_populate(s);
 	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
 	if (rc)
@@ -344,6 +385,8 @@ static void climb_judge(struct compact_state *s, const struct migrate_cycle *cyc
 	s->climb_moved += cycle->moved;
 	s->climb_candidates += cycle->candidates;
 	s->poor = cycle->moved < cycle->candidates / 20 ? s->poor + 1 : 0;
+	/* So few pages find room above the next step: they are put low again each time. */
+	s->lower = s->kind == CLIMB_NEIGHBOUR;
 	if (top || s->poor >= POOR_STEPS_MAX || released < s->count / FILLER_RATIO)
 		s->climbing = false;
 	if (s->kind != CLIMB_WINDOW && clock_now_ns() - s->climb_ns > HOT_CLIMB_NS)
@@ -357,6 +400,8 @@ static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 	bool top;
 	int rc;
 
+	if (s->lower)
+		pages_lower(s);
 	released = filler_release_step(s->filler, s->need, &top);
 	pages_populate(s);
 	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
