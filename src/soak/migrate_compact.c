@@ -114,9 +114,27 @@ static void compact_stop(void *arg)
 	free(s);
 }
 
+static void priority_set(int nice)
+{
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
+}
+
 static int compact_once(struct compact_state *s)
 {
 	return write(s->compact_fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+/* The compaction that is to move the pages of the climb. */
+static int compact_step(struct compact_state *s)
+{
+	int rc;
+
+	if (s->kind == CLIMB_NEIGHBOUR)
+		priority_set(MIGRATE_NICE);
+	rc = compact_once(s);
+	if (s->kind == CLIMB_NEIGHBOUR)
+		priority_set(DRIVER_NICE);
+	return rc;
 }
 
 static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
@@ -409,7 +427,7 @@ static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 		return rc;
 	devpages_flags(&s->dp, s->before, s->count, s->scratch, s->flags);
 	migrated = system_migrated();
-	rc = compact_once(s);
+	rc = compact_step(s);
 	if (!rc)
 		rc = hotpages_locate(&s->dp, s->pages, s->count, s->after);
 	if (rc)
@@ -427,7 +445,7 @@ static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 	int rc = 0;
 
 	if (s->need == 0) {
-		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), DRIVER_NICE);
+		priority_set(DRIVER_NICE);
 		/* Packs everyone else's movable pages at the top, out of the way. */
 		rc = compact_once(s);
 	}

@@ -27,8 +27,6 @@
 /* Trips in a cycle: one of all pages, the others of the neighbour's alone. Odd, so that the next
    cycle takes all pages to the other node. */
 #define TRIPS 5u
-/* Beside busy threads at the same priority hardly anything is moved. */
-#define DRIVER_NICE (-15)
 
 struct numa_state {
 	const struct migrate_target *target;
@@ -180,7 +178,7 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 	int rc = 0;
 
 	if (!s->chosen_ns)
-		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), DRIVER_NICE);
+		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), MIGRATE_NICE);
 	if (clock_now_ns() - s->chosen_ns > CHOICE_NS) {
 		pages_drop(s);
 		pages_choose(s);

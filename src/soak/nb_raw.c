@@ -135,6 +135,31 @@ static bool model_recover(const struct nb_inode_model *now, const uint8_t *raw, 
 	return true;
 }
 
+/* Each field by itself is of some version, if not all of the same: an update was half lost. */
+static bool halves_recover(const struct nb_inode_model *now, const uint8_t *raw, bool nanoseconds,
+			   struct nb_inode_model *old)
+{
+	uint8_t whole[NB_RAW_EXTRA_END];
+	uint32_t back = 0;
+
+	if (!nanoseconds)
+		return false;
+	while (back < LOOK_BACK && back <= now->times &&
+	       get32(raw + RAW_MTIME_NS) >> 2 != nb_raw_nanoseconds(now->times - back))
+		back++;
+	if (back == LOOK_BACK || back > now->times)
+		return false;
+	/* The older half tells what was lost. */
+	memcpy(whole, raw, sizeof(whole));
+	if (get32(raw + RAW_MTIME) > now->times)
+		return false;
+	if (get32(raw + RAW_MTIME) > now->times - back)
+		put32(whole + RAW_MTIME, now->times - back);
+	else
+		put32(whole + RAW_MTIME_NS, nb_raw_nanoseconds(get32(raw + RAW_MTIME)) << 2);
+	return model_recover(now, whole, nanoseconds, old);
+}
+
 /* True if the fields that carry a generation are all of this model, but for a few bits. */
 static bool few_bits(const struct nb_inode_model *model, const uint8_t *raw, size_t size,
 		     bool nanoseconds)
@@ -166,6 +191,10 @@ enum fault_kind nb_raw_classify(const struct nb_inode_model *model, const uint8_
 	if (model_recover(model, raw, nanoseconds, &old)) {
 		*generation = nb_raw_generation(&old);
 		return FAULT_STALE;
+	}
+	if (halves_recover(model, raw, nanoseconds, &old)) {
+		*generation = nb_raw_generation(&old);
+		return FAULT_TORN;
 	}
 	return few_bits(model, raw, inode_size, nanoseconds) ? FAULT_BITFLIP : FAULT_GARBAGE;
 }

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +17,9 @@
 #include "soak/nb_private.h"
 #include "util/clock.h"
 
+/* Before migration drivers, see migrate.h. */
+#define INTERRUPTING_NICE (-10)
+#define PAUSE_NS_MAX (NS_PER_SEC / 20)
 #define MONITOR_MS 20
 #define SWEEP_PERIOD_NS (200 * NS_PER_MS)
 #define ERRORS_PERIOD_NS (200 * NS_PER_MS)
@@ -196,14 +202,39 @@ static int round_roaming(struct nb_thread *t)
 	return rc;
 }
 
+/* A pause of up to twice what the round took, so half of the time in all. */
+static void pause_after(struct nb_thread *t, uint64_t took)
+{
+	uint64_t most = 2 * took < PAUSE_NS_MAX ? 2 * took : PAUSE_NS_MAX;
+	const struct timespec pause = {.tv_nsec = (long)rng_below(&t->rng, most + 1)};
+
+	nanosleep(&pause, NULL);
+}
+
+static int round_interrupting(struct nb_thread *t)
+{
+	uint64_t start = clock_now_ns();
+	int rc = round_do(t);
+
+	pause_after(t, clock_now_ns() - start);
+	return rc;
+}
+
 static void *thread_main(void *arg)
 {
 	struct nb_thread *t = arg;
+	bool interrupting = t->nb->options.interrupting && !t->roams;
 	int rc = 0;
 
 	cpu_pin(t->index);
+	if (interrupting) {
+		prctl(PR_SET_TIMERSLACK, 1UL);
+		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), INTERRUPTING_NICE);
+	}
 	while (!rc && gate_pass(t->nb))
-		rc = t->roams ? round_roaming(t) : round_do(t);
+		rc = t->roams	    ? round_roaming(t)
+		     : interrupting ? round_interrupting(t)
+				    : round_do(t);
 	gate_leave(t->nb);
 	return NULL;
 }

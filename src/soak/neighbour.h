@@ -71,6 +71,12 @@ struct neighbour_options {
 	unsigned legs;	       /* bits of enum neighbour_leg */
 	uint64_t seed;
 	bool alone; /* nobody else writes to the device, so that need not be allowed */
+	/*
+	 * Threads that update inodes go before other threads, and pause at random after each round:
+	 * so they interrupt a migration at random places, also on its own CPU, and meanwhile let it
+	 * get on.
+	 */
+	bool interrupting;
 	bool trace; /* count lookups and dirtyings by tracepoints */
 };
 

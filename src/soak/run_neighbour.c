@@ -68,6 +68,7 @@ int run_neighbour_begin(struct run *run)
 		.threads = NEIGHBOUR_THREADS,
 		.legs = NEIGHBOUR_ALL_LEGS,
 		.seed = run->options->seed,
+		.interrupting = run->selection.count > 0,
 		.trace = true,
 	};
 	char why[512] = "";

@@ -7,7 +7,7 @@
 # JOB in the guest, and leaves in RESULTS: console.log, boot.json and out/, all
 # files that the job left in /out.  boot.json's outcome is "done" (see its exit),
 # "hang" or "panic": each of them is a result, and boot.sh then exits 0.
-# It exits 2 when the lab itself failed.
+# It exits 2 when the lab itself failed, 77 when packages are missing.
 #
 #   -f FILE     put FILE beside the job, as /job/NAME (may be repeated)
 #   -t SECONDS  the guest's deadline for the job (default 300)
@@ -69,7 +69,8 @@ run_guest() {
 	local accel=$1 seconds=$2 console=$3 initrd=$4 words=$5 half=$((memory / 2))
 	shift 5
 
-	timeout -k 5 "$seconds" qemu-system-x86_64 \
+	# In the foreground: what ends the lab must end the guest too.
+	timeout --foreground -k 5 "$seconds" qemu-system-x86_64 \
 		-accel "$accel" -cpu max -smp 2,sockets=2 -m "$memory" \
 		-object memory-backend-ram,id=m0,size="${half}M" \
 		-object memory-backend-ram,id=m1,size="${half}M" \

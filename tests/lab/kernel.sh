@@ -20,6 +20,8 @@ readonly PACKAGE=linux-source-6.1
 readonly TARBALL=/usr/src/$PACKAGE.tar.xz
 readonly APPLIED=.lab-applied
 export ARCH=x86_64 KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab
+# Under make lab, that make's flags and variables are not the kernel's.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 check_tools() {
 	lab_need "$TARBALL=$PACKAGE" gcc=gcc make=make patch=patch flex=flex bison=bison \

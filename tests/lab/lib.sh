@@ -17,7 +17,8 @@ lab_say() {
 	echo "lab: $*" >&2
 }
 
-# Names every missing tool's package at once, and installs nothing.
+# Names every missing tool's package at once, and installs nothing: ends with
+# status 77, for what cannot run here is neither good nor bad.
 # Arguments: TOOL=PACKAGE...; a TOOL that starts with / is a file.
 lab_need() {
 	local pair tool missing=()
@@ -29,8 +30,9 @@ lab_need() {
 		*) type -P "$tool" >/dev/null || missing+=("${pair#*=}") ;;
 		esac
 	done
-	[[ ${#missing[@]} -eq 0 ]] ||
-		lab_die "missing packages: ${missing[*]} (./bootstrap lab installs them)"
+	[[ ${#missing[@]} -gt 0 ]] || return 0
+	lab_say "missing packages: ${missing[*]} (./bootstrap lab installs them)"
+	exit 77
 }
 
 # Prints the first 12 digits of the sha256 of standard input.

@@ -19,6 +19,8 @@ map({
 "1..\($rows | length)",
 ($rows | to_entries[] | "\(if .value.ok then "ok" else "not ok" end) \(.key + 1) - " +
 	"\(.value.name): \(.value.good) of \(.value.runs) runs as expected (\(.value.said))"),
+(.[][] | select(.verdict == "INCONCLUSIVE" or (.expected | not)) |
+	"# \(.kernel), run \(.run): \(.verdict): \(.reason // .fault // "no reason given")"),
 "# kernel\trole\truns\tas expected\tverdicts\tmedian s to detect\tmedian pages moved",
 ($rows[] | "# \(.name)\t\(.role)\t\(.runs)\t\(.good)\t\(.said)\t\(.detect)\t\(.moved)"),
 (if ($mutants | length) > 0 then

@@ -153,10 +153,18 @@ START_TEST(test_raw_other)
 	ck_assert(nb_raw_matches(&now, raw, false));
 	ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation), FAULT_BITFLIP);
 	ck_assert_uint_eq(generation, 0);
-	/* Seconds of one update with the nanoseconds of another: neither the one nor the other. */
+	/* Seconds of one update with the nanoseconds of another: half of an update was lost. */
 	next.times++;
 	raw_make(&next, raw, 9);
 	raw[0x10] = 60;
+	ck_assert_int_eq(nb_raw_classify(&next, raw, RAW_BYTES, true, &generation), FAULT_TORN);
+	ck_assert_uint_eq(generation, 60 + 5 + 6);
+	raw_make(&now, raw, 9);
+	raw[0x10] = 78;
+	ck_assert_int_eq(nb_raw_classify(&next, raw, RAW_BYTES, true, &generation), FAULT_TORN);
+	ck_assert_uint_eq(generation, 77 + 5 + 6);
+	/* Seconds of the future with nanoseconds of the past. */
+	raw[0x10] = 79;
 	ck_assert_int_eq(nb_raw_classify(&next, raw, RAW_BYTES, true, &generation), FAULT_GARBAGE);
 	memset(raw, 0, sizeof(raw));
 	ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation), FAULT_ZEROED);
