@@ -62,7 +62,8 @@ struct compact_state {
 	size_t count;
 	size_t window;	      /* pages that a climb takes at most */
 	size_t next;	      /* first page of the next window of the whole device */
-	enum climb_kind kind; /* of the present climb */
+	enum climb_kind turn; /* whose time the present climb takes */
+	enum climb_kind kind; /* of the present climb: a window if the turn has too few pages */
 	uint64_t kind_ns[CLIMB_KINDS];
 	uint64_t climb_ns; /* when it began */
 	uint64_t *before, *after, *scratch;
@@ -298,10 +299,12 @@ static void choose(struct compact_state *s, enum climb_kind kind)
 
 static void pages_choose(struct compact_state *s)
 {
-	s->kind = kind_next(s);
+	s->kind = s->turn = kind_next(s);
 	choose(s, s->kind);
-	if (s->count < HOT_PAGES_MIN && s->kind != CLIMB_WINDOW)
-		choose(s, CLIMB_WINDOW);
+	if (s->count < HOT_PAGES_MIN && s->kind != CLIMB_WINDOW) {
+		s->kind = CLIMB_WINDOW;
+		choose(s, s->kind);
+	}
 	s->need = s->count;
 }
 
@@ -453,7 +456,7 @@ static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 		rc = climb_start(s);
 	if (!rc)
 		rc = climb_step(s, cycle);
-	s->kind_ns[s->kind] += clock_now_ns() - start;
+	s->kind_ns[s->turn] += clock_now_ns() - start;
 	return rc;
 }
 
