@@ -143,9 +143,10 @@ static bool tracing_undo(struct sandbox_notes *notes)
 /* Puts back in the reverse order of use: tracing, settings, daemon, mounts, folder. */
 static int notes_undo(struct sandbox_notes *notes)
 {
-	bool good = tracing_undo(notes) & settings_undo(notes);
+	bool good = tracing_undo(notes);
 	pid_t process = atomic_load(&notes->process);
 
+	good &= settings_undo(notes);
 	if (process > 0)
 		process_end(process);
 	for (int i = atomic_load(&notes->mounts) - 1; i >= 0; i--)
