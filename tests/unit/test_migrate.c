@@ -99,13 +99,11 @@ START_TEST(the_best_has_most_turns)
 	const struct migrate_selection selection = {
 		.count = 2, .turns = true, .driver = {&poor, _i ? &hot : &good}};
 	struct migrate_stats stats[2];
-	/* What was measured at the beginning is the poor one's for good. */
-	uint64_t beginning = 3 * NS_PER_SEC + NS_PER_SEC / 2;
 
 	run(&selection, stats);
 	ck_assert_uint_gt(stats[0].attempts, 0);
-	ck_assert_uint_lt(stats[0].ns, beginning);
-	ck_assert_uint_gt(stats[1].ns, stats[0].ns);
+	/* The poor one keeps what it had while they were compared, about a third of all. */
+	ck_assert_uint_gt(stats[1].ns, stats[0].ns / 2 * 3);
 }
 END_TEST
 
@@ -118,7 +116,7 @@ START_TEST(one_gives_up)
 	run(&selection, stats);
 	ck_assert_uint_eq(stats[0].attempts, 1);
 	ck_assert_int_eq(stats[0].error, -EIO);
-	ck_assert_uint_gt(stats[1].ns, (RUN_S - 2) * NS_PER_SEC);
+	ck_assert_uint_gt(stats[1].ns, RUN_S / 2 * NS_PER_SEC);
 }
 END_TEST
 
