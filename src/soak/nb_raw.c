@@ -135,29 +135,54 @@ static bool model_recover(const struct nb_inode_model *now, const uint8_t *raw, 
 	return true;
 }
 
-/* Each field by itself is of some version, if not all of the same: an update was half lost. */
-static bool halves_recover(const struct nb_inode_model *now, const uint8_t *raw, bool nanoseconds,
-			   struct nb_inode_model *old)
+/* How many counts back from NOW the value FOUND was made by VALUE_OF; LOOK_BACK: by none. */
+static uint32_t back_find(uint32_t now, uint32_t found, uint32_t (*value_of)(uint32_t))
 {
-	uint8_t whole[NB_RAW_EXTRA_END];
 	uint32_t back = 0;
 
-	if (!nanoseconds)
-		return false;
-	while (back < LOOK_BACK && back <= now->times &&
-	       get32(raw + RAW_MTIME_NS) >> 2 != nb_raw_nanoseconds(now->times - back))
+	while (back < LOOK_BACK && back <= now && value_of(now - back) != found)
 		back++;
-	if (back == LOOK_BACK || back > now->times)
+	return back > now ? LOOK_BACK : back;
+}
+
+/* In WHOLE, the times are made those of the older half. False if a half is of no version. */
+static bool times_join(uint32_t now, uint8_t *whole)
+{
+	uint32_t seconds = get32(whole + RAW_MTIME);
+	uint32_t back = back_find(now, get32(whole + RAW_MTIME_NS) >> 2, nb_raw_nanoseconds);
+
+	if (back == LOOK_BACK || seconds > now)
 		return false;
-	/* The older half tells what was lost. */
-	memcpy(whole, raw, sizeof(whole));
-	if (get32(raw + RAW_MTIME) > now->times)
-		return false;
-	if (get32(raw + RAW_MTIME) > now->times - back)
-		put32(whole + RAW_MTIME, now->times - back);
+	if (seconds > now - back)
+		put32(whole + RAW_MTIME, now - back);
 	else
-		put32(whole + RAW_MTIME_NS, nb_raw_nanoseconds(get32(raw + RAW_MTIME)) << 2);
-	return model_recover(now, whole, nanoseconds, old);
+		put32(whole + RAW_MTIME_NS, nb_raw_nanoseconds(seconds) << 2);
+	return true;
+}
+
+/* The same for the owners. */
+static bool owners_join(uint32_t now, uint8_t *whole)
+{
+	uint32_t user = back_find(now, get16(whole + RAW_UID), nb_raw_uid);
+	uint32_t group = back_find(now, get16(whole + RAW_GID), nb_raw_gid);
+	uint32_t older = user > group ? user : group;
+
+	if (older == LOOK_BACK)
+		return false;
+	put16(whole + RAW_UID, nb_raw_uid(now - older));
+	put16(whole + RAW_GID, nb_raw_gid(now - older));
+	return true;
+}
+
+/* Each field by itself is of some version, if not all of the same: an update was half lost. */
+static bool halves_recover(const struct nb_inode_model *now, const uint8_t *raw, size_t size,
+			   bool nanoseconds, struct nb_inode_model *old)
+{
+	uint8_t whole[NB_RAW_EXTRA_END] = {0};
+
+	memcpy(whole, raw, size < sizeof(whole) ? size : sizeof(whole));
+	return (!nanoseconds || times_join(now->times, whole)) && owners_join(now->owners, whole) &&
+	       model_recover(now, whole, nanoseconds, old);
 }
 
 /* True if the fields that carry a generation are all of this model, but for a few bits. */
@@ -192,7 +217,7 @@ enum fault_kind nb_raw_classify(const struct nb_inode_model *model, const uint8_
 		*generation = nb_raw_generation(&old);
 		return FAULT_STALE;
 	}
-	if (halves_recover(model, raw, nanoseconds, &old)) {
+	if (halves_recover(model, raw, inode_size, nanoseconds, &old)) {
 		*generation = nb_raw_generation(&old);
 		return FAULT_TORN;
 	}

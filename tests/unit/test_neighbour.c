@@ -163,6 +163,13 @@ START_TEST(test_raw_other)
 	raw[0x10] = 78;
 	ck_assert_int_eq(nb_raw_classify(&next, raw, RAW_BYTES, true, &generation), FAULT_TORN);
 	ck_assert_uint_eq(generation, 77 + 5 + 6);
+	/* The user of one update, the group of the one before. */
+	raw_make(&now, raw, 9);
+	raw[0x18]--;
+	ck_assert_int_eq(nb_raw_classify(&now, raw, RAW_BYTES, true, &generation), FAULT_TORN);
+	ck_assert_uint_eq(generation, 77 + 5 + 5);
+	raw_make(&now, raw, 9);
+	raw[0x10] = 78;
 	/* Seconds of the future with nanoseconds of the past. */
 	raw[0x10] = 79;
 	ck_assert_int_eq(nb_raw_classify(&next, raw, RAW_BYTES, true, &generation), FAULT_GARBAGE);
