@@ -205,6 +205,7 @@ mismatch_report(struct inodes *s, const struct pair *pair, unsigned which, const
 	f.block = pair->offset / block_size;
 	f.offset = pair->offset + which * s->inode_size;
 	f.expected_generation = nb_raw_generation(model);
+	f.newest_only = f.kind == FAULT_STALE && f.found_generation + 1 == f.expected_generation;
 	/* The block around is read later than the pair; the pair is put in as it was found. */
 	if (nb_read(s->nb, f.found, block_size, pair->offset - inside) == 0) {
 		f.length = block_size;

@@ -238,12 +238,25 @@ out_resume:
 	return rc;
 }
 
+static void failure_excuse(struct neighbour *nb, const char *text)
+{
+	pthread_mutex_lock(&nb->lock);
+	if (nb->failure.failed && nb->failure.newest_only) {
+		nb->failure.fault = NEIGHBOUR_FS_ERROR;
+		snprintf(nb->failure.text, sizeof(nb->failure.text), "neighbour %s: %s",
+			 nb->options.profile.text, text);
+	}
+	pthread_mutex_unlock(&nb->lock);
+}
+
 int neighbour_finish(struct neighbour *nb, char *why, size_t len)
 {
 	char text[256];
 	bool counted = nb->mounted && nb_errors_read(nb, text, sizeof(text));
 	int rc = check_unmounted(nb, why, len);
 
+	if (counted)
+		failure_excuse(nb, text);
 	/* e2fsck has had the first word: it names what is damaged. */
 	if (counted)
 		rc = nb_fail(nb, NEIGHBOUR_LEGS, NEIGHBOUR_FS_ERROR, -EUCLEAN, "neighbour %s: %s",

@@ -114,7 +114,9 @@ int neighbour_check(struct neighbour *nb, char *why, size_t len);
 
 /*
  * After neighbour_stop(): reads the error counters, unmounts, runs e2fsck -fn. Returns 0, -EUCLEAN
- * after a recorded failure, or another errno. Leaves nothing mounted unless it says so.
+ * after a recorded failure, or another errno. Leaves nothing mounted unless it says so. Where the
+ * kernel has counted an error, a failure that lacks just the last update becomes
+ * NEIGHBOUR_FS_ERROR: ext4 says success to an update that it drops after an error of its own.
  */
 int neighbour_finish(struct neighbour *nb, char *why, size_t len);
 
@@ -169,6 +171,7 @@ struct neighbour_failure {
 	uint64_t offset; /* bytes on the device */
 	uint64_t expected_generation;
 	uint64_t found_generation; /* 0 if what was found tells none */
+	bool newest_only;	   /* just the last update is missing, see neighbour_finish() */
 	uint64_t when_ns;	   /* clock_now_ns() */
 	enum neighbour_leg leg;
 	char text[512];	 /* one line for people */
