@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * NUMA ping-pong: the hot pages alone are sent to and fro between two nodes with move_pages(2) on
- * a shared mapping, the neighbour's twice as often. No other page is touched, so this is by far
- * the quickest way to the races of a page that is looked up all the time. Needs two nodes, real or
- * made with numa=fake=2 on the kernel's command line. MPOL_MF_MOVE_ALL, because the verifiers map
- * the pages too. At times the pages are dropped, dirty as they are.
+ * a shared mapping, the neighbour's several times as often. No other page is touched, so this is by
+ * far the quickest way to the races of a page that is looked up all the time. Needs two nodes, real
+ * or made with numa=fake=2 on the kernel's command line. MPOL_MF_MOVE_ALL, because the verifiers
+ * map the pages too. At times the pages are dropped, dirty as they are.
  */
 #include <errno.h>
 #include <linux/mempolicy.h>

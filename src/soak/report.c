@@ -33,16 +33,6 @@ bool report_race_reachable(const struct report *r)
 	return report_lookups_slow(r) > 0 && r->migration.moved_neighbour > 0;
 }
 
-static double seconds(uint64_t ns)
-{
-	return (double)ns / 1e9;
-}
-
-static double per_second(uint64_t count, uint64_t ns)
-{
-	return ns ? (double)count / seconds(ns) : 0;
-}
-
 static void counted_print(FILE *out, const char *label, uint64_t value, uint64_t minimum)
 {
 	char number[32], least[32];
@@ -78,7 +68,7 @@ static void migration_print(const struct report *r, FILE *out)
 
 		fprintf(out, "  %-28s %15s   in %llu rounds, %.0f a second", d->name,
 			count_format(d->moved, number, sizeof(number)),
-			(unsigned long long)d->attempts, per_second(d->moved, d->ns));
+			(unsigned long long)d->attempts, clock_per_second(d->moved, d->ns));
 		if (d->error)
 			fprintf(out, ", gave up: %s", strerror(-d->error));
 		fputc('\n', out);
@@ -102,7 +92,7 @@ static void verify_print(const struct report *r, FILE *out)
 	counted_print(out, "  by the daemon besides", r->daemon_reads, 0);
 	fprintf(out, "  %-28s %15s   %.0f MB/s while verifying\n", "  read for that",
 		size_format(r->verifier.bytes, size, sizeof(size)),
-		per_second(r->verifier.bytes, r->verifier.ns) / 1e6);
+		clock_per_second(r->verifier.bytes, r->verifier.ns) / 1e6);
 	counted_print(out, "mismatches", r->finding.count, 0);
 }
 
@@ -112,7 +102,7 @@ static void rate_print(FILE *out, const char *label, uint64_t count, uint64_t ns
 	char number[32], least[32];
 
 	fprintf(out, "  %-28s %15s   %.0f a second%s", label,
-		count_format(count, number, sizeof(number)), per_second(count, ns), remark);
+		count_format(count, number, sizeof(number)), clock_per_second(count, ns), remark);
 	if (minimum)
 		fprintf(out, ", at least %s needed", count_format(minimum, least, sizeof(least)));
 	fputc('\n', out);
@@ -198,7 +188,7 @@ void report_finding_print(const struct report *r, FILE *out)
 		(unsigned long long)f->found_block);
 	fprintf(out, "  seen by             %s, %.3f s after %s\n",
 		r->finding.by_daemon ? "the daemon, reading it" : "a verifier",
-		seconds(r->finding.time_to_detect_ns),
+		clock_seconds(r->finding.time_to_detect_ns),
 		r->injected ? "it was planted" : "it was last written");
 	fprintf(out, "  difference          %u bytes, %u bits (- expected, + found)\n",
 		f->differing_bytes, f->differing_bits);
@@ -213,7 +203,7 @@ void report_print(const struct report *r, FILE *out)
 	fprintf(out, "churnstress: %s %s, %s on %s, %u-byte blocks, seed %llu, %.1f s%s\n",
 		r->kernel.sysname, r->kernel.release,
 		size_format(r->device_bytes, size, sizeof(size)), r->device, r->options->block_size,
-		(unsigned long long)r->options->seed, seconds(r->duration_ns),
+		(unsigned long long)r->options->seed, clock_seconds(r->duration_ns),
 		r->interrupted ? " (interrupted)" : "");
 	workload_print(r, out);
 	migration_print(r, out);

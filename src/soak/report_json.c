@@ -8,16 +8,7 @@
 
 #include "integrity/tag.h"
 #include "soak/report.h"
-
-static double seconds(uint64_t ns)
-{
-	return (double)ns / 1e9;
-}
-
-static double per_second(uint64_t count, uint64_t ns)
-{
-	return ns ? (double)count / seconds(ns) : 0.0;
-}
+#include "util/clock.h"
 
 static json_int_t integer(uint64_t value)
 {
@@ -53,8 +44,8 @@ static json_t *driver_json(const struct migrate_stats *d)
 			 "pages_moved_with_buffers", integer(d->moved_with_buffers),
 			 "pages_moved_dirty", integer(d->moved_dirty),
 			 "pages_moved_metadata", integer(d->moved_metadata),
-			 "pages_moved_per_s", per_second(d->moved, d->ns),
-			 "time_s", seconds(d->ns),
+			 "pages_moved_per_s", clock_per_second(d->moved, d->ns),
+			 "time_s", clock_seconds(d->ns),
 			 "error", (json_int_t)d->error);
 }
 
@@ -83,7 +74,7 @@ static json_t *verify_json(const struct report *r)
 			 "direct_blocks", integer(r->verifier.view_blocks[VIEW_DIRECT]),
 			 "daemon_blocks", integer(r->daemon_reads),
 			 "direct", r->verifier.direct,
-			 "time_s", seconds(r->verifier.ns));
+			 "time_s", clock_seconds(r->verifier.ns));
 }
 
 static json_t *block_finding_json(const struct report *r)
@@ -101,7 +92,7 @@ static json_t *block_finding_json(const struct report *r)
 			 "found_block", integer(f->found_block),
 			 "differing_bytes", (json_int_t)f->differing_bytes,
 			 "differing_bits", (json_int_t)f->differing_bits,
-			 "time_to_detect_s", seconds(r->finding.time_to_detect_ns),
+			 "time_to_detect_s", clock_seconds(r->finding.time_to_detect_ns),
 			 "evidence", r->evidence);
 }
 
@@ -140,11 +131,11 @@ static json_t *neighbour_json(const struct report *r)
 			 "traced", n->traced,
 			 "checks", integer(n->checks),
 			 "hot_pages_moved", integer(r->migration.moved_neighbour),
-			 "updates_per_s", per_second(n->updates, n->ns),
-			 "lookups_per_s", per_second(n->lookups, n->ns),
-			 "dirtied_per_s", per_second(n->dirtied, n->ns),
-			 "hot_pages_moved_per_s", per_second(r->migration.moved_neighbour, n->ns),
-			 "time_s", seconds(n->ns));
+			 "updates_per_s", clock_per_second(n->updates, n->ns),
+			 "lookups_per_s", clock_per_second(n->lookups, n->ns),
+			 "dirtied_per_s", clock_per_second(n->dirtied, n->ns),
+			 "hot_pages_moved_per_s", clock_per_second(r->migration.moved_neighbour, n->ns),
+			 "time_s", clock_seconds(n->ns));
 }
 
 /* From the planting; without one, from the start of migration. */
@@ -153,7 +144,7 @@ static json_t *neighbour_time_json(const struct report *r)
 	uint64_t since = r->nb_injected ? r->nb_injection.when_ns : r->migration_start_ns;
 	uint64_t when = r->neighbour_failure.when_ns;
 
-	return since && when >= since ? json_real(seconds(when - since)) : json_null();
+	return since && when >= since ? json_real(clock_seconds(when - since)) : json_null();
 }
 
 static json_t *neighbour_finding_json(const struct report *r)
@@ -196,7 +187,7 @@ static json_t *report_json(const struct report *r)
 		"seed", integer(r->options->seed),
 		"command", r->options->command,
 		"kernel", r->kernel.release,
-		"duration_s", seconds(r->duration_ns),
+		"duration_s", clock_seconds(r->duration_ns),
 		"interrupted", r->interrupted,
 		"device", r->device,
 		"block_size", (int)r->options->block_size,

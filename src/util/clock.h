@@ -17,4 +17,15 @@ static inline uint64_t clock_now_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+static inline double clock_seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+/* 0 for no time at all. */
+static inline double clock_per_second(uint64_t count, uint64_t ns)
+{
+	return ns ? (double)count / clock_seconds(ns) : 0;
+}
+
 #endif
