@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* 2 MiB, the pageblock of the machines at hand. A smaller one only means more anchors than needed.
  */
@@ -24,7 +23,7 @@ struct zone {
 };
 
 struct filler {
-	char *base;
+	struct lockedmem memory;
 	size_t pages;
 	uint64_t *pfn;	 /* by page of the filler */
 	uint32_t *order; /* held pages, by frame number */
@@ -35,7 +34,7 @@ struct filler {
 	struct zone zone[ZONES_MAX];
 };
 
-/* Pages that go in one madvise(2). */
+/* Pages that are given back together. */
 struct run {
 	size_t start, len;
 };
@@ -43,20 +42,21 @@ struct run {
 int filler_create(uint64_t bytes, struct filler **out)
 {
 	struct filler *filler = calloc(1, sizeof(*filler));
+	int rc;
 
 	if (!filler)
 		return -ENOMEM;
 	filler->pages = bytes / DEVPAGE_SIZE;
-	filler->base = mmap(NULL, filler->pages * DEVPAGE_SIZE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	filler->pfn = calloc(filler->pages, sizeof(*filler->pfn));
 	filler->order = calloc(filler->pages, sizeof(*filler->order));
 	filler->state = calloc(filler->pages, 1);
-	if (filler->base == MAP_FAILED || !filler->pfn || !filler->order || !filler->state) {
+	rc = filler->pfn && filler->order && filler->state
+		     ? lockedmem_create(&filler->memory, filler->pages)
+		     : -ENOMEM;
+	if (rc) {
 		filler_free(filler);
-		return -ENOMEM;
+		return rc;
 	}
-	madvise(filler->base, filler->pages * DEVPAGE_SIZE, MADV_NOHUGEPAGE);
 	*out = filler;
 	return 0;
 }
@@ -65,8 +65,7 @@ void filler_free(struct filler *filler)
 {
 	if (!filler)
 		return;
-	if (filler->base != MAP_FAILED)
-		munmap(filler->base, filler->pages * DEVPAGE_SIZE);
+	lockedmem_free(&filler->memory);
 	free(filler->pfn);
 	free(filler->order);
 	free(filler->state);
@@ -80,7 +79,7 @@ size_t filler_pages(const struct filler *filler)
 
 void filler_release_all(struct filler *filler)
 {
-	madvise(filler->base, filler->pages * DEVPAGE_SIZE, MADV_DONTNEED);
+	lockedmem_release(&filler->memory, 0, filler->pages);
 	memset(filler->state, FILL_FREE, filler->pages);
 }
 
@@ -92,8 +91,7 @@ bool filler_sunk(const struct filler *filler)
 static void run_flush(struct filler *filler, struct run *run)
 {
 	if (run->len)
-		madvise(filler->base + run->start * DEVPAGE_SIZE, run->len * DEVPAGE_SIZE,
-			MADV_DONTNEED);
+		lockedmem_release(&filler->memory, run->start, run->len);
 	run->len = 0;
 }
 
@@ -137,8 +135,7 @@ static int free_pages_take(struct filler *filler, const _Atomic bool *stop)
 			continue;
 		if (*stop)
 			return -ECANCELED;
-		devpages_populate_memory(filler->base + i * DEVPAGE_SIZE,
-					 (next - i) * DEVPAGE_SIZE);
+		lockedmem_take(&filler->memory, i, next - i);
 		memset(filler->state + i, FILL_HELD, next - i);
 	}
 	return 0;
@@ -220,7 +217,7 @@ int filler_refill(struct filler *filler, const struct devpages *dp, const uint64
 	int rc = free_pages_take(filler, stop);
 
 	if (!rc)
-		rc = devpages_locate_memory(dp, filler->base, filler->pages, filler->pfn);
+		rc = devpages_locate_memory(dp, filler->memory.base, filler->pages, filler->pfn);
 	if (!rc)
 		rc = zones_read(filler);
 	if (rc)

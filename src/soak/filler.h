@@ -4,9 +4,10 @@
  * move them to, time and again.
  *
  * Compaction takes movable pages from the bottom of a zone and fills free pages in partly used
- * pageblocks from its top; a wholly free pageblock is no target. The filler is anonymous memory
- * that is released a band at a time from the bottom up, with one page kept in each pageblock: each
- * band is the next step. Measured: no other way of using compact_memory moves a tenth as much.
+ * pageblocks from its top; a wholly free pageblock is no target. The filler is memory that it does
+ * not move (lockedmem.h), released a band at a time from the bottom up, with one page kept in each
+ * pageblock: each band is the next step. Measured: no other way of using compact_memory moves a
+ * tenth as much.
  *
  * One thread; no locks.
  */
@@ -18,10 +19,11 @@
 #include <stdint.h>
 
 #include "soak/devpages.h"
+#include "soak/lockedmem.h"
 
 struct filler;
 
-/* BYTES of address space; memory is taken by filler_refill(). Returns 0 or -ENOMEM. */
+/* BYTES of address space; memory is taken by filler_refill(). Returns 0, -ENOMEM or -EPERM. */
 int filler_create(uint64_t bytes, struct filler **filler);
 void filler_free(struct filler *filler);
 

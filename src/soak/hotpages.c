@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "soak/movelog.h"
+#include "soak/neighbour.h"
 #include "util/clock.h"
 
 #define MOVES_BATCH 128u
@@ -45,16 +46,38 @@ int hotpages_open(struct devpages *dp, const struct migrate_target *target)
 	return rc;
 }
 
+/* The number of a hot page of the neighbour, or false when it lies beyond what is mapped. */
+static bool hot_number(const struct migrate_target *target, const struct devpages *dp, size_t index,
+		       uint32_t *number)
+{
+	size_t first = target->apart ? dp->pages : 0, limit = first ? dp->apart_pages : dp->pages;
+	uint64_t page = target->hot[index].offset / DEVPAGE_SIZE;
+
+	*number = (uint32_t)(first + page);
+	return page < limit;
+}
+
+size_t hotpages_of_cpu(const struct migrate_target *target, const struct devpages *dp, int cpu,
+		       uint32_t *pages, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < target->hot_count && count < max; i++)
+		if (target->hot[i].cpu == cpu && hot_number(target, dp, i, &pages[count]))
+			count++;
+	qsort(pages, count, sizeof(*pages), compare_pages);
+	return count;
+}
+
 size_t hotpages_choose(const struct migrate_target *target, const struct devpages *dp,
 		       uint32_t *pages, size_t max)
 {
-	size_t first = target->apart ? dp->pages : 0, limit = first ? dp->apart_pages : dp->pages;
 	uint64_t since = clock_now_ns() - HOT_AGE_NS;
 	size_t count = 0;
 
 	for (size_t i = 0; i < target->hot_count && count < max; i++)
-		if (target->hot[i] / DEVPAGE_SIZE < limit)
-			pages[count++] = (uint32_t)(first + target->hot[i] / DEVPAGE_SIZE);
+		if (hot_number(target, dp, i, &pages[count]))
+			count++;
 	for (size_t page = target->head_bytes / DEVPAGE_SIZE; page < dp->pages && count < max;
 	     page++)
 		if (hotpages_written(target, page) > since)

@@ -22,6 +22,11 @@ int hotpages_open(struct devpages *dp, const struct migrate_target *target);
 size_t hotpages_choose(const struct migrate_target *target, const struct devpages *dp,
 		       uint32_t *pages, size_t max);
 
+/* Fills PAGES, sorted, with the neighbour's pages that CPU looks up, at most MAX. Returns how many.
+ */
+size_t hotpages_of_cpu(const struct migrate_target *target, const struct devpages *dp, int cpu,
+		       uint32_t *pages, size_t max);
+
 /* Where in PAGES (sorted) those of the neighbour lie: COUNT from FIRST on. */
 void hotpages_of_neighbour(const struct migrate_target *target, const struct devpages *dp,
 			   const uint32_t *pages, size_t total, size_t *first, size_t *count);

@@ -14,6 +14,8 @@
 #include "integrity/ledger.h"
 
 struct movelog;
+struct neighbour;
+struct neighbour_hot_page;
 struct sandbox;
 struct verifier;
 
@@ -40,7 +42,8 @@ struct migrate_target {
 	 */
 	const char *apart;
 	uint64_t apart_bytes;
-	const uint64_t *hot; /* byte offsets on the neighbour's device, see neighbour_hot_pages() */
+	struct neighbour *neighbour;	      /* held while its pages are evicted; may be NULL */
+	const struct neighbour_hot_page *hot; /* see neighbour_hot_pages() */
 	size_t hot_count;
 };
 

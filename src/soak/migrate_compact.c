@@ -4,9 +4,9 @@
  * the device's pages put low: evicted and read back. Each cycle then releases one step of the
  * filler above them, writes compact_memory, and counts the pages that are mapped before and after
  * at different places. Nothing touches the mapping in between, so a page that was reclaimed is not
- * counted. Climbs of three kinds share the time: a window of the whole device; the pages whose
- * metadata was written last, which are moved while they are being changed; and the pages that the
- * neighbour looks up all the time, alone, so that each of them is moved as often as can be.
+ * counted. Climbs of two kinds share the time: a window of the whole device; and the pages whose
+ * metadata was written last, which are moved while they are being changed. The pages that the
+ * neighbour looks up all the time have a way of their own (shuttle.h) and a share of the time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,10 @@
 #include "soak/hotpages.h"
 #include "soak/migrate.h"
 #include "soak/sandbox.h"
+#include "soak/shuttle.h"
 #include "soak/verifier.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 #define COMPACT_PATH "/proc/sys/vm/compact_memory"
 #define PCP_PATH "/proc/sys/vm/percpu_pagelist_high_fraction"
@@ -38,33 +40,35 @@
 /* Pages of others that one compaction may move. */
 #define NOISE_PAGES 1024u
 #define POOR_STEPS_MAX 4u
-#define AWAIT_MS_MAX 20u
 /* Fewer hot pages are not worth a climb. */
 #define HOT_PAGES_MIN 16u
 /* Hot pages change: a climb with them ends after this. */
 #define HOT_CLIMB_NS (3 * NS_PER_SEC)
 
-enum climb_kind { CLIMB_NEIGHBOUR, CLIMB_HOT, CLIMB_WINDOW, CLIMB_KINDS };
+enum kind { KIND_SHUTTLE, KIND_HOT, KIND_WINDOW, KINDS };
 
 /* Of the time, in parts. */
-static const unsigned climb_share[CLIMB_KINDS] = {
-	[CLIMB_NEIGHBOUR] = 1,
-	[CLIMB_HOT] = 1,
-	[CLIMB_WINDOW] = 2,
+static const unsigned kind_share[KINDS] = {
+	[KIND_SHUTTLE] = 3,
+	[KIND_HOT] = 1,
+	[KIND_WINDOW] = 2,
 };
+/* Of the memory, one part in so many is the shuttle's. */
+#define SHUTTLE_MEMORY 4u
 
 struct compact_state {
 	const struct migrate_target *target;
 	struct devpages dp;
 	struct filler *filler;
+	struct shuttle *shuttle; /* NULL: nothing for it to do */
 	int compact_fd;
 	uint32_t *pages; /* of the present climb, sorted */
 	size_t count;
-	size_t window;	      /* pages that a climb takes at most */
-	size_t next;	      /* first page of the next window of the whole device */
-	enum climb_kind turn; /* whose time the present climb takes */
-	enum climb_kind kind; /* of the present climb: a window if the turn has too few pages */
-	uint64_t kind_ns[CLIMB_KINDS];
+	size_t window;	/* pages that a climb takes at most */
+	size_t next;	/* first page of the next window of the whole device */
+	enum kind turn; /* whose time the present climb takes */
+	enum kind kind; /* of the present climb: a window if the turn has too few pages */
+	uint64_t kind_ns[KINDS];
 	uint64_t climb_ns; /* when it began */
 	uint64_t *before, *after, *scratch;
 	uint8_t *flags;
@@ -72,9 +76,7 @@ struct compact_state {
 	size_t need; /* pages the last compaction moved in the whole system */
 	uint64_t climb_moved, climb_candidates;
 	unsigned poor; /* steps with a poor yield, in a row */
-	bool climbing;
-	size_t cached;
-	bool lower;   /* before the next step */
+	bool begun, climbing;
 	bool rebuild; /* the filler has sunk below the device's pages */
 };
 
@@ -102,6 +104,7 @@ static void compact_stop(void *arg)
 {
 	struct compact_state *s = arg;
 
+	shuttle_free(s->shuttle);
 	filler_free(s->filler);
 	devpages_close(&s->dp);
 	if (s->compact_fd >= 0)
@@ -123,19 +126,6 @@ static void priority_set(int nice)
 static int compact_once(struct compact_state *s)
 {
 	return write(s->compact_fd, "1", 1) == 1 ? 0 : -errno;
-}
-
-/* The compaction that is to move the pages of the climb. */
-static int compact_step(struct compact_state *s)
-{
-	int rc;
-
-	if (s->kind == CLIMB_NEIGHBOUR)
-		priority_set(MIGRATE_NICE);
-	rc = compact_once(s);
-	if (s->kind == CLIMB_NEIGHBOUR)
-		priority_set(DRIVER_NICE);
-	return rc;
 }
 
 static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
@@ -162,7 +152,7 @@ static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
 static int compact_start(const struct migrate_target *target, void **out)
 {
 	struct compact_state *s = calloc(1, sizeof(*s));
-	uint64_t filler = target->memory_max < FILLER_DEFAULT ? target->memory_max : FILLER_DEFAULT;
+	uint64_t memory = target->memory_max < FILLER_DEFAULT ? target->memory_max : FILLER_DEFAULT;
 	int rc;
 
 	if (!s)
@@ -173,7 +163,7 @@ static int compact_start(const struct migrate_target *target, void **out)
 	if (hotpages_open(&s->dp, target))
 		rc = rc ? rc : -EIO;
 	if (!rc)
-		rc = state_allocate(s, filler);
+		rc = state_allocate(s, memory - memory / SHUTTLE_MEMORY);
 	if (rc) {
 		compact_stop(s);
 		return rc;
@@ -181,6 +171,13 @@ static int compact_start(const struct migrate_target *target, void **out)
 	/* Per-CPU lists hide freed pages from compaction; this keeps them short (since 5.14). */
 	if (target->sandbox && access(PCP_PATH, W_OK) == 0)
 		sandbox_set(target->sandbox, PCP_PATH, "1000000");
+	if (target->sandbox && lockedmem_allow(target->sandbox))
+		log_warning("compaction moves the filler too: fewer of the device's pages");
+	/* Without it, there are climbs. */
+	rc = shuttle_create(target, &s->dp, s->compact_fd, memory / SHUTTLE_MEMORY, &s->shuttle);
+	if (rc && rc != -ENODATA)
+		log_warning("the pages that are looked up cannot be moved on their own: %s",
+			    strerror(-rc));
 	*out = s;
 	return 0;
 }
@@ -202,12 +199,7 @@ static int run_put_low(void *arg, size_t first, size_t length, size_t position)
 		if (*reader->s->target->stop)
 			return -ECANCELED;
 		devpages_evict(&reader->s->dp, first + done, n);
-		/*
-		 * The neighbour reads its own back: into movable memory, such as the filler has
-		 * just released, which pages of read(2) and faults are not (GFP_USER).
-		 */
-		if (reader->s->kind != CLIMB_NEIGHBOUR)
-			devpages_read_back(&reader->s->dp, first + done, n, reader->buf);
+		devpages_read_back(&reader->s->dp, first + done, n, reader->buf);
 	}
 	return 0;
 }
@@ -271,40 +263,25 @@ static void choose_window(struct compact_state *s)
 }
 
 /* The kind that has had the least of its share. */
-static enum climb_kind kind_next(const struct compact_state *s)
+static enum kind kind_next(const struct compact_state *s)
 {
-	enum climb_kind next = CLIMB_NEIGHBOUR;
+	enum kind next = s->shuttle ? KIND_SHUTTLE : KIND_HOT;
 
-	for (enum climb_kind kind = 0; kind < CLIMB_KINDS; kind++)
-		if (s->kind_ns[kind] * climb_share[next] < s->kind_ns[next] * climb_share[kind])
+	for (enum kind kind = next; kind < KINDS; kind++)
+		if (s->kind_ns[kind] * kind_share[next] < s->kind_ns[next] * kind_share[kind])
 			next = kind;
 	return next;
 }
 
-/* Fills s->pages; too few if there is nothing for this kind. */
-static void choose(struct compact_state *s, enum climb_kind kind)
-{
-	size_t first;
-
-	if (kind == CLIMB_WINDOW) {
-		choose_window(s);
-		return;
-	}
-	s->count = hotpages_choose(s->target, &s->dp, s->pages, s->window);
-	if (kind == CLIMB_HOT)
-		return;
-	hotpages_of_neighbour(s->target, &s->dp, s->pages, s->count, &first, &s->count);
-	memmove(s->pages, s->pages + first, s->count * sizeof(*s->pages));
-}
-
 static void pages_choose(struct compact_state *s)
 {
-	s->kind = s->turn = kind_next(s);
-	choose(s, s->kind);
-	if (s->count < HOT_PAGES_MIN && s->kind != CLIMB_WINDOW) {
-		s->kind = CLIMB_WINDOW;
-		choose(s, s->kind);
-	}
+	s->kind = s->turn;
+	if (s->kind == KIND_HOT)
+		s->count = hotpages_choose(s->target, &s->dp, s->pages, s->window);
+	if (s->kind == KIND_HOT && s->count < HOT_PAGES_MIN)
+		s->kind = KIND_WINDOW;
+	if (s->kind == KIND_WINDOW)
+		choose_window(s);
 	s->need = s->count;
 }
 
@@ -315,41 +292,14 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int run_cached(void *arg, size_t first, size_t length, size_t position)
-{
-	struct compact_state *s = arg;
-
-	(void)position;
-	for (size_t done = 0; done < length; done += DEVPAGES_ASKED)
-		s->cached += devpages_cached(&s->dp, first + done,
-					     length - done < DEVPAGES_ASKED ? length - done
-									    : DEVPAGES_ASKED);
-	return 0;
-}
-
-/* Until the neighbour has looked up nearly all of its pages again. */
-static void neighbour_await(struct compact_state *s)
-{
-	for (unsigned ms = 0; ms < AWAIT_MS_MAX; ms++) {
-		usleep(1000);
-		s->cached = 0;
-		devpages_each_run(s->pages, s->count, run_cached, s);
-		if (s->cached >= s->count - s->count / 16)
-			return;
-	}
-}
-
 /* The verifiers map the pages, which would keep them. */
 static void pages_lower(struct compact_state *s)
 {
 	if (s->target->verifier)
 		verifier_pause(s->target->verifier);
 	pages_put_low(s);
-	if (s->kind == CLIMB_NEIGHBOUR)
-		neighbour_await(s);
 	if (s->target->verifier)
 		verifier_resume(s->target->verifier);
-	s->lower = false;
 }
 
 static int climb_start(struct compact_state *s)
@@ -406,11 +356,9 @@ static void climb_judge(struct compact_state *s, const struct migrate_cycle *cyc
 	s->climb_moved += cycle->moved;
 	s->climb_candidates += cycle->candidates;
 	s->poor = cycle->moved < cycle->candidates / 20 ? s->poor + 1 : 0;
-	/* So few pages find room above the next step: they are put low again each time. */
-	s->lower = s->kind == CLIMB_NEIGHBOUR;
 	if (top || s->poor >= POOR_STEPS_MAX || released < s->count / FILLER_RATIO)
 		s->climbing = false;
-	if (s->kind != CLIMB_WINDOW && clock_now_ns() - s->climb_ns > HOT_CLIMB_NS)
+	if (s->kind != KIND_WINDOW && clock_now_ns() - s->climb_ns > HOT_CLIMB_NS)
 		s->climbing = false;
 	s->rebuild = filler_sunk(s->filler) || s->climb_moved < s->climb_candidates / 4;
 }
@@ -421,8 +369,6 @@ static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 	bool top;
 	int rc;
 
-	if (s->lower)
-		pages_lower(s);
 	released = filler_release_step(s->filler, s->need, &top);
 	pages_populate(s);
 	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
@@ -430,7 +376,7 @@ static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 		return rc;
 	devpages_flags(&s->dp, s->before, s->count, s->scratch, s->flags);
 	migrated = system_migrated();
-	rc = compact_step(s);
+	rc = compact_once(s);
 	if (!rc)
 		rc = hotpages_locate(&s->dp, s->pages, s->count, s->after);
 	if (rc)
@@ -441,20 +387,27 @@ static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 	return 0;
 }
 
+/* Packs everyone else's movable pages at the top, out of the way. */
+static int begin(struct compact_state *s)
+{
+	priority_set(DRIVER_NICE);
+	s->begun = true;
+	return compact_once(s);
+}
+
 static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 {
 	struct compact_state *s = arg;
 	uint64_t start = clock_now_ns();
-	int rc = 0;
+	int rc = s->begun ? 0 : begin(s);
 
-	if (s->need == 0) {
-		priority_set(DRIVER_NICE);
-		/* Packs everyone else's movable pages at the top, out of the way. */
-		rc = compact_once(s);
-	}
-	if (!rc && !s->climbing)
+	if (!s->climbing)
+		s->turn = kind_next(s);
+	if (!rc && s->turn == KIND_SHUTTLE)
+		rc = shuttle_cycle(s->shuttle, cycle);
+	else if (!rc && !s->climbing)
 		rc = climb_start(s);
-	if (!rc)
+	if (!rc && s->turn != KIND_SHUTTLE)
 		rc = climb_step(s, cycle);
 	s->kind_ns[s->turn] += clock_now_ns() - start;
 	return rc;

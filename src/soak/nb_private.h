@@ -87,6 +87,8 @@ struct neighbour {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned running;		  /* lock; threads that are not waiting at the gate */
+	bool inodes_held;		  /* lock; no thread may begin to update inodes */
+	unsigned inodes_busy;		  /* lock; threads that update inodes just now */
 	struct neighbour_failure failure; /* lock */
 	atomic_bool failed;
 	_Atomic uint64_t checks;

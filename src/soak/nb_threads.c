@@ -2,7 +2,6 @@
 #include "soak/nb_threads.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "soak/cpus.h"
 #include "soak/nb_fsck.h"
 #include "soak/nb_private.h"
 #include "util/clock.h"
@@ -144,30 +144,51 @@ void neighbour_resume(struct neighbour *nb)
 	pthread_mutex_unlock(&nb->lock);
 }
 
-/* Failure to pin is no failure: a container may have fewer CPUs than it shows. */
-static void cpu_pin(uint64_t number)
-{
-	cpu_set_t allowed, one;
-	unsigned skip;
-
-	if (sched_getaffinity(getpid(), sizeof(allowed), &allowed) || CPU_COUNT(&allowed) == 0)
-		return;
-	skip = (unsigned)(number % (unsigned)CPU_COUNT(&allowed));
-	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &allowed) && skip-- == 0) {
-			CPU_ZERO(&one);
-			CPU_SET(cpu, &one);
-			sched_setaffinity(0, sizeof(one), &one);
-			return;
-		}
-}
-
 static int round_do(struct nb_thread *t)
 {
 	int rc = 0;
 
 	for (unsigned k = 0; k < t->legs && !rc; k++)
 		rc = t->leg[k].ops->step(t->leg[k].state);
+	return rc;
+}
+
+void neighbour_hold_inodes(struct neighbour *nb)
+{
+	pthread_mutex_lock(&nb->lock);
+	nb->inodes_held = true;
+	while (nb->inodes_busy)
+		pthread_cond_wait(&nb->changed, &nb->lock);
+	pthread_mutex_unlock(&nb->lock);
+}
+
+void neighbour_let_inodes(struct neighbour *nb)
+{
+	pthread_mutex_lock(&nb->lock);
+	nb->inodes_held = false;
+	pthread_cond_broadcast(&nb->changed);
+	pthread_mutex_unlock(&nb->lock);
+}
+
+/* A round of a thread that updates inodes: not while they are held. */
+static int round_inodes(struct nb_thread *t)
+{
+	struct neighbour *nb = t->nb;
+	int rc;
+
+	pthread_mutex_lock(&nb->lock);
+	while (nb->inodes_held && !atomic_load(&nb->stop) && !atomic_load(&nb->gate))
+		pthread_cond_wait(&nb->changed, &nb->lock);
+	rc = nb->inodes_held ? -EAGAIN : 0;
+	nb->inodes_busy += !rc;
+	pthread_mutex_unlock(&nb->lock);
+	if (rc)
+		return 0;
+	rc = round_do(t);
+	pthread_mutex_lock(&nb->lock);
+	if (--nb->inodes_busy == 0 && nb->inodes_held)
+		pthread_cond_broadcast(&nb->changed);
+	pthread_mutex_unlock(&nb->lock);
 	return rc;
 }
 
@@ -194,7 +215,7 @@ static int round_roaming(struct nb_thread *t)
 	int rc = sweep_do(t);
 
 	/* Each CPU has a buffer LRU of its own. */
-	cpu_pin(rng_next(&t->rng) >> 8);
+	cpus_pin(cpus_nth(rng_next(&t->rng) >> 8));
 	if (!rc)
 		rc = round_do(t);
 	if (!rc && t->legs && t->leg[0].ops == &nb_bitmaps)
@@ -214,7 +235,7 @@ static void pause_after(struct nb_thread *t, uint64_t took)
 static int round_interrupting(struct nb_thread *t)
 {
 	uint64_t start = clock_now_ns();
-	int rc = round_do(t);
+	int rc = round_inodes(t);
 
 	pause_after(t, clock_now_ns() - start);
 	return rc;
@@ -226,7 +247,7 @@ static void *thread_main(void *arg)
 	bool interrupting = t->nb->options.interrupting && !t->roams;
 	int rc = 0;
 
-	cpu_pin(t->index);
+	cpus_pin(cpus_nth(t->index));
 	if (interrupting) {
 		prctl(PR_SET_TIMERSLACK, 1UL);
 		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), INTERRUPTING_NICE);
@@ -234,7 +255,7 @@ static void *thread_main(void *arg)
 	while (!rc && gate_pass(t->nb))
 		rc = t->roams	    ? round_roaming(t)
 		     : interrupting ? round_interrupting(t)
-				    : round_do(t);
+				    : round_inodes(t);
 	gate_leave(t->nb);
 	return NULL;
 }

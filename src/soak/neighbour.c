@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "soak/cpus.h"
 #include "soak/nb_fsck.h"
 #include "soak/nb_inodes.h"
 #include "soak/nb_private.h"
@@ -325,7 +326,7 @@ void neighbour_stats_get(struct neighbour *nb, struct neighbour_stats *stats)
 	lookups_get(nb, stats);
 }
 
-size_t neighbour_hot_pages(const struct neighbour *nb, uint64_t *offsets, size_t max)
+size_t neighbour_hot_pages(const struct neighbour *nb, struct neighbour_hot_page *hot, size_t max)
 {
 	size_t n = 0;
 
@@ -340,12 +341,12 @@ size_t neighbour_hot_pages(const struct neighbour *nb, uint64_t *offsets, size_t
 			size_t at = 0;
 
 			/* Threads may share a page where their files meet. */
-			while (at < n && at < max && offsets[at] != pages[k])
+			while (at < n && at < max && hot[at].offset != pages[k])
 				at++;
 			if (at < n && at < max)
 				continue;
 			if (n < max)
-				offsets[n] = pages[k];
+				hot[n] = (struct neighbour_hot_page){pages[k], cpus_nth(i)};
 			n++;
 		}
 	}

@@ -107,6 +107,14 @@ void neighbour_pause(struct neighbour *nb);
 void neighbour_resume(struct neighbour *nb);
 
 /*
+ * Between these no thread updates inodes, for a short while: their pages can be evicted, which they
+ * can hardly be while they are written to all the time. One thread at a time; neighbour_pause() may
+ * come in between.
+ */
+void neighbour_hold_inodes(struct neighbour *nb);
+void neighbour_let_inodes(struct neighbour *nb);
+
+/*
  * In the middle of a run: pauses, unmounts, runs e2fsck -fn, mounts and goes on. Returns 0;
  * -EUCLEAN after a recorded failure; another errno when it cannot go on.
  */
@@ -183,12 +191,18 @@ struct neighbour_failure {
 /* The first failure, which is never overwritten. The threads have ended or are about to. */
 void neighbour_failure_get(struct neighbour *nb, struct neighbour_failure *failure);
 
+/* A page of the device whose buffers are looked up all the time. */
+struct neighbour_hot_page {
+	uint64_t offset; /* bytes on the neighbour's device */
+	int cpu;	 /* of the thread that does it; -1: any */
+};
+
 /*
- * Byte offsets on the device, page by page, of the inode-table pages that are updated all the
- * time. They never change after neighbour_start(). Returns how many there are; at most MAX are
- * stored.
+ * The inode-table pages that are updated all the time. They never change after neighbour_start().
+ * Returns how many there are; at most MAX are stored.
  */
-size_t neighbour_hot_pages(const struct neighbour *nb, uint64_t *offsets, size_t max);
+size_t neighbour_hot_pages(const struct neighbour *nb, struct neighbour_hot_page *pages,
+			   size_t max);
 
 /* Everything e2fsck said so far; empty before the first check. */
 const char *neighbour_fsck_log(const struct neighbour *nb);

@@ -98,6 +98,7 @@ static int migration_start(struct run *run)
 		.head_bytes = target_head_bytes(run->options),
 		.apart = run->report->neighbour_apart ? run->target.apart : NULL,
 		.apart_bytes = run->options->head_bytes,
+		.neighbour = run->neighbour,
 		.hot = run->hot,
 		.hot_count = run->hot_count,
 	};

@@ -36,7 +36,7 @@ struct run {
 	uint64_t start_ns;
 	struct neighbour *neighbour;
 	char neighbour_dir[256];
-	uint64_t hot[RUN_HOT_PAGES_MAX];
+	struct neighbour_hot_page hot[RUN_HOT_PAGES_MAX];
 	size_t hot_count;
 	uint64_t checked_ns;   /* when e2fsck was run last */
 	_Atomic bool stopping; /* for the migration drivers */

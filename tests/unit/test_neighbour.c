@@ -368,7 +368,7 @@ START_TEST(test_clean)
 {
 	struct neighbour_fixture f;
 	struct neighbour_stats stats;
-	uint64_t pages[256];
+	struct neighbour_hot_page pages[256];
 	char why[256] = "";
 	size_t hot;
 
@@ -394,7 +394,8 @@ START_TEST(test_clean)
 		ck_assert_uint_gt(hot, 32);
 		ck_assert_uint_gt(stats.verified, 0);
 		for (size_t i = 0; i < hot; i++)
-			ck_assert(pages[i] % 4096 == 0 && pages[i] < HEAD);
+			ck_assert(pages[i].offset % 4096 == 0 && pages[i].offset < HEAD &&
+				  pages[i].cpu >= 0);
 	}
 	ck_assert_msg(neighbour_finish(f.nb, why, sizeof(why)) == 0, "%s", why);
 	no_failure(f.nb);
