@@ -53,6 +53,12 @@ static bool error_is_environment(const struct report *r)
 	}
 }
 
+bool judge_workload_corrupt(const struct report *r)
+{
+	return r->failure.failed &&
+	       (r->failure.kind == WORKLOAD_MISMATCH || !error_is_environment(r));
+}
+
 static bool corrupt(const struct report *r)
 {
 	if (r->finding.present)
@@ -60,8 +66,7 @@ static bool corrupt(const struct report *r)
 	if (r->neighbour_failure.failed && (r->neighbour_failure.fault == NEIGHBOUR_CORRUPT ||
 					    r->neighbour_failure.fault == NEIGHBOUR_FSCK))
 		return true;
-	return r->failure.failed &&
-	       (r->failure.kind == WORKLOAD_MISMATCH || !error_is_environment(r));
+	return judge_workload_corrupt(r);
 }
 
 static void reason_corrupt(struct report *r)
@@ -81,31 +86,40 @@ static void reason_corrupt(struct report *r)
 			 r->failure.operation, r->failure.path, r->failure.detail);
 }
 
+void judge_exercises(const struct report *r, struct judge_exercise exercises[JUDGE_EXERCISES])
+{
+	const struct judge_exercise all[JUDGE_EXERCISES] = {
+		[JUDGE_PAGES_MOVED] = {"of the device's own pages moved", r->migration.moved,
+				       r->minimum.pages_moved},
+		[JUDGE_PAGES_MOVED_WITH_BUFFERS] = {"of the moved pages carried buffers",
+						    r->migration.moved_with_buffers,
+						    r->minimum.pages_moved_with_buffers},
+		[JUDGE_BLOCKS_VERIFIED] = {"metadata blocks verified", r->verifier.blocks,
+					   r->minimum.blocks_verified},
+		[JUDGE_OPERATIONS] = {"operations done", r->workload.ops, r->minimum.operations},
+		[JUDGE_LOOKUPS] = {"buffer lookups of the neighbour went past the per-CPU LRU",
+				   report_lookups_slow(r), r->minimum.lookups},
+		[JUDGE_MOVED_NEIGHBOUR] = {"of the neighbour's looked-up pages moved",
+					   r->migration.moved_neighbour,
+					   r->minimum.moved_neighbour},
+	};
+
+	memcpy(exercises, all, sizeof(all));
+}
+
 /* The first thing that is missing for a PASS, in words; false when nothing is. */
 static bool inconclusive(struct report *r)
 {
-	const struct {
-		const char *what;
-		uint64_t reached, needed;
-	} items[] = {
-		{"of the device's own pages moved", r->migration.moved, r->minimum.pages_moved},
-		{"of the moved pages carried buffers", r->migration.moved_with_buffers,
-		 r->minimum.pages_moved_with_buffers},
-		{"metadata blocks verified", r->verifier.blocks, r->minimum.blocks_verified},
-		{"operations done", r->workload.ops, r->minimum.operations},
-		{"buffer lookups of the neighbour went past the per-CPU LRU",
-		 report_lookups_slow(r), r->minimum.lookups},
-		{"of the neighbour's looked-up pages moved", r->migration.moved_neighbour,
-		 r->minimum.moved_neighbour},
-	};
+	struct judge_exercise items[JUDGE_EXERCISES];
 	char reached[32], needed[32];
 
 	if (r->interrupted) {
 		snprintf(r->reason, sizeof(r->reason), "interrupted after %.1f s; clean until then",
-			 (double)r->duration_ns / 1e9);
+			 clock_seconds(r->duration_ns));
 		return true;
 	}
-	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+	judge_exercises(r, items);
+	for (size_t i = 0; i < JUDGE_EXERCISES; i++) {
 		if (items[i].reached >= items[i].needed)
 			continue;
 		snprintf(r->reason, sizeof(r->reason), "clean, but only %s %s (at least %s needed)",
@@ -123,34 +137,58 @@ static bool inconclusive(struct report *r)
 	return false;
 }
 
+static bool filesystem_error(const struct report *r)
+{
+	return r->neighbour_failure.failed && r->neighbour_failure.fault == NEIGHBOUR_FS_ERROR;
+}
+
+enum verdict judge_so_far(const struct report *r)
+{
+	if (corrupt(r))
+		return VERDICT_CORRUPT;
+	if (filesystem_error(r) || r->hung || r->kernel_fault)
+		return VERDICT_KERNEL_FAULT;
+	if (r->trouble[0] || r->failure.failed)
+		return VERDICT_ERROR;
+	return VERDICT_PASS;
+}
+
+static void reason_kernel(struct report *r)
+{
+	const char *text = r->kmsg;
+
+	if (filesystem_error(r))
+		text = r->neighbour_failure.text;
+	else if (r->hung)
+		text = r->trouble;
+	snprintf(r->reason, sizeof(r->reason), "%s", text);
+}
+
+static void reason_error(struct report *r)
+{
+	if (r->trouble[0])
+		snprintf(r->reason, sizeof(r->reason), "%s", r->trouble);
+	else
+		snprintf(r->reason, sizeof(r->reason), "%.200s: %.200s", r->failure.operation,
+			 r->failure.detail);
+}
+
 void judge_report(struct report *r)
 {
 	char moved[32], verified[32];
 
-	if (corrupt(r)) {
-		r->verdict = VERDICT_CORRUPT;
+	r->verdict = judge_so_far(r);
+	if (r->verdict == VERDICT_CORRUPT)
 		reason_corrupt(r);
-	} else if (r->neighbour_failure.failed &&
-		   r->neighbour_failure.fault == NEIGHBOUR_FS_ERROR) {
-		r->verdict = VERDICT_KERNEL_FAULT;
-		snprintf(r->reason, sizeof(r->reason), "%s", r->neighbour_failure.text);
-	} else if (r->hung || r->kernel_fault) {
-		r->verdict = VERDICT_KERNEL_FAULT;
-		snprintf(r->reason, sizeof(r->reason), "%s", r->hung ? r->trouble : r->kmsg);
-	} else if (r->trouble[0]) {
-		r->verdict = VERDICT_ERROR;
-		snprintf(r->reason, sizeof(r->reason), "%s", r->trouble);
-	} else if (r->failure.failed) {
-		r->verdict = VERDICT_ERROR;
-		snprintf(r->reason, sizeof(r->reason), "%.200s: %.200s", r->failure.operation,
-			 r->failure.detail);
-	} else if (inconclusive(r)) {
+	else if (r->verdict == VERDICT_KERNEL_FAULT)
+		reason_kernel(r);
+	else if (r->verdict == VERDICT_ERROR)
+		reason_error(r);
+	else if (inconclusive(r))
 		r->verdict = VERDICT_INCONCLUSIVE;
-	} else {
-		r->verdict = VERDICT_PASS;
+	else
 		snprintf(r->reason, sizeof(r->reason),
 			 "%s page moves, %s block verifications, nothing lost",
 			 count_format(r->migration.moved, moved, sizeof(moved)),
 			 count_format(r->verifier.blocks, verified, sizeof(verified)));
-	}
 }
