@@ -27,6 +27,22 @@ AS_IF([test "x$with_$3" = xno], [churnfs_have_$3="no (disabled)"], [
 ])
 ])
 
+dnl CHURNFS_SYSTEMD
+dnl Where units go: as pkg-config says, as --with-systemdsystemunitdir=DIR says, or nowhere.
+AC_DEFUN([CHURNFS_SYSTEMD], [
+AC_REQUIRE([PKG_PROG_PKG_CONFIG])
+AC_ARG_WITH([systemdsystemunitdir],
+	[AS_HELP_STRING([--with-systemdsystemunitdir=DIR],
+		[install the systemd unit there (where systemd looks; "no" for nowhere)])],
+	[], [with_systemdsystemunitdir=yes])
+AS_IF([test "x$with_systemdsystemunitdir" = xyes], [
+	with_systemdsystemunitdir=$($PKG_CONFIG --variable=systemdsystemunitdir systemd 2>/dev/null)
+	AS_IF([test -z "$with_systemdsystemunitdir"], [with_systemdsystemunitdir=no])
+])
+AC_SUBST([systemdsystemunitdir], [$with_systemdsystemunitdir])
+AM_CONDITIONAL([HAVE_SYSTEMD], [test "x$with_systemdsystemunitdir" != xno])
+])
+
 dnl CHURNFS_LIBRARIES
 AC_DEFUN([CHURNFS_LIBRARIES], [
 PKG_PROG_PKG_CONFIG
@@ -60,5 +76,6 @@ $PACKAGE_STRING
   libtracefs    $churnfs_have_libtracefs
   ext2fs        $churnfs_have_ext2fs
   unit tests    $churnfs_have_check
+  systemd unit  $with_systemdsystemunitdir
 "])
 ])

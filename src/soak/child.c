@@ -58,6 +58,8 @@ static _Noreturn void child_exec(char *const argv[])
 		dup2(null, STDIN_FILENO);
 	/* Ctrl-C is for churnstress, which ends its children in order. */
 	setpgid(0, 0);
+	/* It asks churnstress for its status, and may be sent to all processes of a service. */
+	signal(SIGUSR1, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(argv[0], argv);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "soak/evidence_mail.h"
 #include "soak/options.h"
 #include "soak/probe.h"
 #include "soak/run.h"
@@ -12,8 +13,30 @@
 static void usage(FILE *out)
 {
 	fputs("usage: churnstress probe\n"
-	      "       churnstress run [OPTION...]   (see churnstress run --help)\n",
+	      "       churnstress run [OPTION...]   (see churnstress run --help)\n"
+	      "       churnstress report DIR        (prints a folder of evidence for a mail)\n",
 	      out);
+}
+
+/* On standard output, and in the files that were asked for. */
+static void report_tell(const struct run_options *options, const struct report *report)
+{
+	int rc;
+
+	if (!report->duration_ns)
+		log_error("%s", report->reason);
+	if (options->ktap)
+		report_ktap_print(report, stdout);
+	else if (report->duration_ns)
+		report_print(report, stdout);
+	if (fflush(stdout) || ferror(stdout))
+		log_error("cannot write the report to standard output");
+	rc = options->json ? report_json_write(report, options->json) : 0;
+	if (rc)
+		log_error("cannot write %s: %s", options->json, strerror(-rc));
+	rc = options->junit ? report_junit_write(report, options->junit) : 0;
+	if (rc)
+		log_error("cannot write %s: %s", options->junit, strerror(-rc));
 }
 
 static int command_run(int argc, char **argv)
@@ -30,15 +53,19 @@ static int command_run(int argc, char **argv)
 		return VERDICT_ERROR;
 	}
 	run_execute(&options, report);
-	if (report->duration_ns)
-		report_print(report, stdout);
-	else
-		log_error("%s", report->reason);
-	if (options.json && report_json_write(report, options.json))
-		log_error("cannot write %s", options.json);
+	report_tell(&options, report);
 	rc = (int)report->verdict;
 	free(report);
 	return rc;
+}
+
+static int command_report(int argc, char **argv)
+{
+	if (argc != 2 || argv[1][0] == '-') {
+		log_error("usage: churnstress report DIR");
+		return VERDICT_ERROR;
+	}
+	return evidence_mail(argv[1], stdout) ? VERDICT_ERROR : VERDICT_PASS;
 }
 
 int main(int argc, char **argv)
@@ -52,6 +79,8 @@ int main(int argc, char **argv)
 		return command_run(argc - 1, argv + 1);
 	if (strcmp(argv[1], "probe") == 0 && argc == 2)
 		return probe_print(stdout);
+	if (strcmp(argv[1], "report") == 0)
+		return command_report(argc - 1, argv + 1);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		usage(stdout);
 		return 0;

@@ -33,6 +33,10 @@ enum option_id {
 	OPT_IMAGE_DIR,
 	OPT_OUTPUT,
 	OPT_JSON,
+	OPT_JUNIT,
+	OPT_KTAP,
+	OPT_PROMETHEUS,
+	OPT_TIMELINE,
 	OPT_MEMORY,
 	OPT_FORCE,
 	OPT_KEEP_GOING,
@@ -57,6 +61,10 @@ static const struct option long_options[] = {
 	{"image-dir", required_argument, NULL, OPT_IMAGE_DIR},
 	{"output", required_argument, NULL, OPT_OUTPUT},
 	{"json", required_argument, NULL, OPT_JSON},
+	{"junit", required_argument, NULL, OPT_JUNIT},
+	{"ktap", no_argument, NULL, OPT_KTAP},
+	{"prometheus", required_argument, NULL, OPT_PROMETHEUS},
+	{"timeline", required_argument, NULL, OPT_TIMELINE},
 	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"force", no_argument, NULL, OPT_FORCE},
 	{"keep-going", no_argument, NULL, OPT_KEEP_GOING},
@@ -96,6 +104,12 @@ void run_options_usage(FILE *out)
 	      "  --keep-going         go on after a finding\n"
 	      "  --output DIR         folder for the report and the evidence\n"
 	      "  --json FILE          write the report as JSON\n"
+	      "  --junit FILE         write the report as JUnit XML, for Jenkins\n"
+	      "  --ktap               print KTAP instead of the report, for LAVA and kernelci;\n"
+	      "                       the status goes to standard error\n"
+	      "  --prometheus FILE    metrics for the textfile collector, replaced every 15 s\n"
+	      "  --timeline FILE      how it goes, a JSON object a line; at most 32M with FILE.1\n"
+	      "SIGUSR1 makes it print its status, SIGTERM end early.\n"
 	      "exit: 0 PASS, 1 CORRUPT, 2 ERROR, 3 INCONCLUSIVE, 4 KERNEL-FAULT\n",
 	      out);
 }
@@ -256,6 +270,18 @@ static int parse_one(int id, const char *value, struct run_options *o)
 		return 0;
 	case OPT_JSON:
 		o->json = value;
+		return 0;
+	case OPT_JUNIT:
+		o->junit = value;
+		return 0;
+	case OPT_KTAP:
+		o->ktap = true;
+		return 0;
+	case OPT_PROMETHEUS:
+		o->prometheus = value;
+		return 0;
+	case OPT_TIMELINE:
+		o->timeline = value;
 		return 0;
 	case OPT_FORCE:
 		o->force = true;

@@ -17,13 +17,17 @@ struct run_options {
 	uint64_t seed;
 	unsigned workers;
 	unsigned verifiers;
-	const char *migrate;   /* "auto", "none" or names */
-	const char *backend;   /* of the daemon */
-	const char *device;    /* use this one; NULL: make an image */
-	const char *image_dir; /* where the image is made */
-	const char *output;    /* folder for evidence; NULL: made when there is any */
-	const char *json;      /* file for the JSON report; NULL: none */
-	uint64_t memory_max;   /* bytes that migration may hold */
+	const char *migrate;	/* "auto", "none" or names */
+	const char *backend;	/* of the daemon */
+	const char *device;	/* use this one; NULL: make an image */
+	const char *image_dir;	/* where the image is made */
+	const char *output;	/* folder for evidence; NULL: made when there is any */
+	const char *json;	/* file for the JSON report; NULL: none */
+	const char *junit;	/* likewise, the report for Jenkins */
+	const char *prometheus; /* metrics while it runs */
+	const char *timeline;	/* JSON lines while it runs */
+	bool ktap;		/* KTAP on standard output instead of the report */
+	uint64_t memory_max;	/* bytes that migration may hold */
 	bool force;
 	bool keep_going;
 	bool neighbour;	      /* profile and head_bytes below count */

@@ -59,6 +59,7 @@ struct report {
 	char device[256];
 	uint64_t device_bytes;
 	uint64_t duration_ns;
+	uint64_t start_s; /* seconds since 1970 */
 	uint64_t migration_start_ns; /* clock_now_ns() */
 	bool neighbour_apart;	     /* on a device of its own, asked for or not to be avoided */
 	bool interrupted;
@@ -81,6 +82,7 @@ struct report {
 	char kmsg[256];	     /* the first suspicious line of the kernel's log */
 	char trouble[512];   /* what kept the run from its end: daemon died, device failed, hang */
 	bool daemon_died;  /* in the middle of the run: calls in progress fail, with EIO at times */
+	bool kmsg_watched; /* the kernel's log could be read */
 	bool kernel_fault; /* the kernel's log speaks of a fault */
 	bool hung;	   /* no worker got on for too long */
 };
@@ -100,7 +102,17 @@ void report_print(const struct report *report, FILE *out);
 /* Prints the finding alone: block, generations, difference. */
 void report_finding_print(const struct report *report, FILE *out);
 
-/* Writes the report as JSON (keys: churnstress(8)) to PATH, replacing it at once. */
+/*
+ * Each of these writes to PATH, replacing it at once (see util/replacement.h), and returns 0 or a
+ * negative errno: the report as JSON (keys: churnstress(8)), and its cases as JUnit's XML.
+ */
 int report_json_write(const struct report *report, const char *path);
+int report_junit_write(const struct report *report, const char *path);
+
+/* Prints the report's cases in KTAP, version 1 (Linux: Documentation/dev-tools/ktap.rst). */
+void report_ktap_print(const struct report *report, FILE *out);
+
+/* As JUnit's XML. Returns 0 or -ENOMEM. */
+int report_junit_print(const struct report *report, FILE *out);
 
 #endif

@@ -4,11 +4,11 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "integrity/tag.h"
 #include "soak/report.h"
 #include "util/clock.h"
+#include "util/replacement.h"
 
 static json_int_t integer(uint64_t value)
 {
@@ -167,7 +167,15 @@ static json_t *neighbour_finding_json(const struct report *r)
 
 static json_t *injection_json(const struct report *r)
 {
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I}",
+	if (!r->injected)
+		return json_pack("{s:s, s:s, s:I, s:s, s:I}",
+				 "where", "neighbour",
+				 "kind", fault_kind_name(FAULT_STALE),
+				 "block", integer(r->nb_injection.block),
+				 "type", neighbour_block_name(r->nb_injection.type),
+				 "monotonic_ns", integer(r->nb_injection.when_ns));
+	return json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:I}",
+			 "where", "churnfs",
 			 "kind", fault_kind_name(r->injection.kind),
 			 "block", integer(r->injection.block),
 			 "type", tag_type_name(r->injection.type),
@@ -211,7 +219,7 @@ static json_t *report_json(const struct report *r)
 				      "operations", integer(r->minimum.operations),
 				      "lookups", integer(r->minimum.lookups),
 				      "hot_pages_moved", integer(r->minimum.moved_neighbour)));
-	if (r->injected)
+	if (r->injected || r->nb_injected)
 		json_object_set_new(root, "injected", injection_json(r));
 	if (r->finding.present)
 		json_object_set_new(root, "finding", r->finding.workload
@@ -227,16 +235,16 @@ static json_t *report_json(const struct report *r)
 int report_json_write(const struct report *r, const char *path)
 {
 	json_t *root = report_json(r);
-	char temporary[4200];
-	int rc = 0;
+	struct replacement file;
+	int rc;
 
 	if (!root)
 		return -ENOMEM;
-	snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid());
-	if (json_dump_file(root, temporary, JSON_INDENT(2) | JSON_ENSURE_ASCII) ||
-	    rename(temporary, path)) {
-		rc = errno ? -errno : -EIO;
-		unlink(temporary);
+	rc = replacement_begin(&file, path);
+	if (!rc) {
+		/* An error of the file stays set until the commit sees it. */
+		json_dumpf(root, file.file, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		rc = replacement_commit(&file);
 	}
 	json_decref(root);
 	return rc;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "soak/child.h"
@@ -32,6 +33,7 @@ static int signals_block(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
 	return sigprocmask(SIG_BLOCK, set, NULL);
 }
 
@@ -159,6 +161,7 @@ static int run_start(struct run *run)
 	run->report->device_bytes = run->target.bytes;
 	if (kmsg_open(device_name(run), &run->kmsg))
 		log_warning("the kernel's log cannot be read: its faults go unnoticed");
+	run->report->kmsg_watched = run->kmsg != NULL;
 	rc = movelog_create(&run->moves);
 	if (!rc)
 		rc = verify_start(run);
@@ -314,29 +317,18 @@ static bool run_watch(struct run *run)
 	       r->kernel_fault || r->trouble[0];
 }
 
-static void status_show(struct run *run, uint64_t elapsed)
-{
-	const struct report *r = run->report;
-	struct status_values values = {
-		.elapsed_ns = elapsed,
-		.operations = r->workload.ops,
-		.pages_moved = r->migration.moved,
-		.blocks_verified = r->verifier.blocks,
-		.bytes_verified = r->verifier.bytes,
-		.verdict = r->finding.present ? "CORRUPT" : "clean so far",
-	};
-
-	status_update(&run->status, &values);
-}
-
 static void run_loop(struct run *run, const sigset_t *signals)
 {
 	const struct timespec pause = {.tv_nsec = POLL_NS};
 	uint64_t elapsed = 0;
+	int signal;
 
 	run->start_ns = clock_now_ns();
 	while (elapsed < run->options->duration_ns) {
-		if (sigtimedwait(signals, NULL, &pause) > 0) {
+		signal = sigtimedwait(signals, NULL, &pause);
+		if (signal == SIGUSR1) {
+			run_outputs_status(run, elapsed);
+		} else if (signal > 0) {
 			run->report->interrupted = true;
 			break;
 		}
@@ -345,10 +337,10 @@ static void run_loop(struct run *run, const sigset_t *signals)
 		run_neighbour_step(run, elapsed);
 		if (run_watch(run))
 			break;
-		status_show(run, elapsed);
+		run_outputs_step(run, elapsed);
 	}
 	run->report->duration_ns = clock_now_ns() - run->start_ns;
-	status_end(&run->status);
+	status_end(&run->outputs.status);
 }
 
 /* A call failed: was it for the daemon's death? run_watch() sees that once it is complete. */
@@ -419,6 +411,8 @@ static int run_check(struct run *run)
 		rc = migrate_select(run->options->migrate, &run->selection, why, sizeof(why));
 	if (!rc && run->options->output)
 		rc = evidence_prepare(run->options->output, why, sizeof(why));
+	if (!rc)
+		rc = run_outputs_begin(run, why, sizeof(why));
 	if (rc)
 		run_trouble(run, why);
 	return rc;
@@ -438,14 +432,14 @@ enum verdict run_execute(const struct run_options *options, struct report *repor
 
 	memset(report, 0, sizeof(*report));
 	report->options = options;
+	report->start_s = (uint64_t)time(NULL);
 	uname(&report->kernel);
 	judge_minimum(options->duration_ns, options->neighbour && !options->profile.generic,
 		      &report->minimum);
+	signals_block(&signals);
 	if (run_check(&run) == 0) {
 		if (options->output)
 			snprintf(report->evidence, sizeof(report->evidence), "%s", options->output);
-		signals_block(&signals);
-		status_init(&run.status);
 		if (run_start(&run) == 0)
 			run_loop(&run, &signals);
 		run_settle(&run);
@@ -453,5 +447,6 @@ enum verdict run_execute(const struct run_options *options, struct report *repor
 	}
 	judge_report(report);
 	evidence_finish(report);
+	run_outputs_end(&run);
 	return report->verdict;
 }

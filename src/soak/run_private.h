@@ -12,11 +12,21 @@
 #include "soak/sandbox.h"
 #include "soak/status.h"
 #include "soak/target.h"
+#include "soak/timeline.h"
 #include "soak/tracering.h"
 
 /* A fault is planted when workers have made something to damage. */
 #define RUN_INJECT_AFTER_NS (500ULL * 1000 * 1000)
 #define RUN_HOT_PAGES_MAX 4096u
+
+/* What is told of a run while it goes on; when next, in time since its start. */
+struct run_outputs {
+	struct status status;
+	struct timeline *timeline;
+	uint64_t timeline_ns;
+	uint64_t prometheus_ns;
+	bool timeline_failed, prometheus_failed; /* and has been told */
+};
 
 struct run {
 	const struct run_options *options;
@@ -32,7 +42,7 @@ struct run {
 	struct tracering *ring; /* NULL: not traced */
 	struct migrate_target migrate_target;
 	struct inject *inject;
-	struct status status;
+	struct run_outputs outputs;
 	uint64_t start_ns;
 	struct neighbour *neighbour;
 	char neighbour_dir[256];
@@ -57,5 +67,20 @@ void run_neighbour_step(struct run *run, uint64_t elapsed);
 
 /* Stops, checks and unmounts it, and takes its statistics over. */
 void run_neighbour_end(struct run *run);
+
+/*
+ * Begins with the files that tell of the run, all that were asked for. Returns 0, or a negative
+ * errno with WHY if one cannot be written: better now than after weeks.
+ */
+int run_outputs_begin(struct run *run, char *why, size_t len);
+
+/* From the main loop, after statistics were collected: tells what is due. */
+void run_outputs_step(struct run *run, uint64_t elapsed);
+
+/* SIGUSR1: prints the status on standard error. */
+void run_outputs_status(struct run *run, uint64_t elapsed);
+
+/* After the verdict: the last word in the files. */
+void run_outputs_end(struct run *run);
 
 #endif

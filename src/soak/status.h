@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* How far a run is, for someone who watches. */
 struct status_values {
@@ -16,14 +17,18 @@ struct status_values {
 };
 
 struct status {
+	FILE *out;
 	bool terminal;
 	uint64_t last_ns; /* elapsed time of the last line */
 	struct status_values last;
 };
 
-void status_init(struct status *status);
+void status_init(struct status *status, FILE *out);
 
-/* Prints a line if one is due: several times a second in place on a terminal, else now and then. */
+/*
+ * Prints a line if one is due: several times a second in place on a terminal, else every 10 s, and
+ * ever more seldom, so that a log of weeks stays short.
+ */
 void status_update(struct status *status, const struct status_values *values);
 
 /* Leaves the line on a terminal. */
