@@ -65,14 +65,16 @@ static void case_print(const struct report *r, const struct report_case *c, size
 
 static void head_print(const struct report *r, FILE *out)
 {
-	char size[32];
+	char size[32], line[1024];
 
-	fprintf(out, "# churnstress: %s %s, %s on %s, %u-byte blocks, seed %llu, %.1f s%s\n",
-		r->kernel.sysname, r->kernel.release,
-		size_format(r->device_bytes, size, sizeof(size)),
-		r->device[0] ? r->device : "no device", r->options->block_size,
-		(unsigned long long)r->options->seed, clock_seconds(r->duration_ns),
-		r->interrupted ? " (interrupted)" : "");
+	snprintf(line, sizeof(line),
+		 "churnstress: %s %s, %s on %s, %u-byte blocks, seed %llu, %.1f s%s",
+		 r->kernel.sysname, r->kernel.release,
+		 size_format(r->device_bytes, size, sizeof(size)),
+		 r->device[0] ? r->device : "no device", r->options->block_size,
+		 (unsigned long long)r->options->seed, clock_seconds(r->duration_ns),
+		 r->interrupted ? " (interrupted)" : "");
+	line_print(out, "# ", line, strlen(line));
 }
 
 static void tail_print(const struct report *r, FILE *out)
