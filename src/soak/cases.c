@@ -10,8 +10,10 @@
 
 #define METADATA_CASE "metadata-blocks"
 
-static void outcome_set(struct report_case *c, enum case_outcome outcome, enum verdict verdict,
-			const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void outcome_set(struct report_case *c,
+							      enum case_outcome outcome,
+							      enum verdict verdict,
+							      const char *format, va_list args)
 {
 	c->outcome = outcome;
 	c->verdict = verdict;
