@@ -18,11 +18,16 @@ static void usage(FILE *out)
 	      out);
 }
 
+/* What kept a run from starting, maybe this very file, has been told. */
+static void written_check(const struct report *report, const char *path, int rc)
+{
+	if (rc && report->duration_ns)
+		log_error("cannot write %s: %s", path, strerror(-rc));
+}
+
 /* On standard output, and in the files that were asked for. */
 static void report_tell(const struct run_options *options, const struct report *report)
 {
-	int rc;
-
 	if (!report->duration_ns)
 		log_error("%s", report->reason);
 	if (options->ktap)
@@ -31,12 +36,10 @@ static void report_tell(const struct run_options *options, const struct report *
 		report_print(report, stdout);
 	if (fflush(stdout) || ferror(stdout))
 		log_error("cannot write the report to standard output");
-	rc = options->json ? report_json_write(report, options->json) : 0;
-	if (rc)
-		log_error("cannot write %s: %s", options->json, strerror(-rc));
-	rc = options->junit ? report_junit_write(report, options->junit) : 0;
-	if (rc)
-		log_error("cannot write %s: %s", options->junit, strerror(-rc));
+	if (options->json)
+		written_check(report, options->json, report_json_write(report, options->json));
+	if (options->junit)
+		written_check(report, options->junit, report_junit_write(report, options->junit));
 }
 
 static int command_run(int argc, char **argv)

@@ -59,7 +59,7 @@ struct report {
 	char device[256];
 	uint64_t device_bytes;
 	uint64_t duration_ns;
-	uint64_t start_s; /* seconds since 1970 */
+	uint64_t start_s;	     /* seconds since 1970 */
 	uint64_t migration_start_ns; /* clock_now_ns() */
 	bool neighbour_apart;	     /* on a device of its own, asked for or not to be avoided */
 	bool interrupted;

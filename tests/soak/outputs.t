@@ -95,6 +95,7 @@ for option in json junit prometheus timeline; do
 	mkfifo fifo
 	churnstress run --duration 1s "--$option" fifo >out.txt 2>&1
 	is "--$option into a FIFO: exit 2" "$?" 2
+	is "--$option into a FIFO: one line" "$(wc -l <out.txt)" 1
 	like "--$option into a FIFO: says why" "$(cat out.txt)" "--$option fifo: not a regular file"
 	ok "--$option into a FIFO: it is left alone" test -p fifo
 	rm -f fifo
