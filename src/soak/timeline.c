@@ -178,14 +178,19 @@ static json_t *moment_json(const char *event, const struct moment *m)
 	const struct report *r = m->report;
 
 	return json_pack("{s:s, s:I, s:f, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o}",
-			 "event", event, "time", integer(m->time_s), "elapsed_s",
-			 clock_seconds(m->elapsed_ns), "verdict", moment_verdict(m), "ops",
-			 integer(r->workload.ops), "pages_moved", integer(r->migration.moved),
-			 "drivers", drivers_json(r), "blocks_verified", integer(r->verifier.blocks),
-			 "mismatches", integer(r->finding.count), "lookups",
-			 integer(r->neighbour.lookups), "hot_pages_moved",
-			 integer(r->migration.moved_neighbour), "memory_churnstress",
-			 memory_json(&m->own), "memory_churnfs", memory_json(&m->daemon));
+			 "event", event,
+			 "time", integer(m->time_s),
+			 "elapsed_s", clock_seconds(m->elapsed_ns),
+			 "verdict", moment_verdict(m),
+			 "ops", integer(r->workload.ops),
+			 "pages_moved", integer(r->migration.moved),
+			 "drivers", drivers_json(r),
+			 "blocks_verified", integer(r->verifier.blocks),
+			 "mismatches", integer(r->finding.count),
+			 "lookups", integer(r->neighbour.lookups),
+			 "hot_pages_moved", integer(r->migration.moved_neighbour),
+			 "memory_churnstress", memory_json(&m->own),
+			 "memory_churnfs", memory_json(&m->daemon));
 }
 
 /* What the first and the last line of a run say besides. */
