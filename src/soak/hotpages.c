@@ -131,29 +131,35 @@ static void moves_note(const struct migrate_target *target, const struct move *m
 }
 
 void hotpages_count(const struct migrate_target *target, const struct devpages *dp,
-		    const uint32_t *pages, size_t count, const uint64_t *before,
-		    const uint64_t *after, const uint8_t *flags, struct migrate_cycle *cycle)
+		    const uint32_t *pages, size_t count, const struct hotpages_seen *seen,
+		    struct migrate_cycle *cycle)
 {
+	const uint64_t *before = seen->before, *after = seen->after;
 	struct move moves[MOVES_BATCH];
 	uint64_t now = clock_now_ns();
 	size_t batch = 0;
 
 	for (size_t i = 0; i < count; i++) {
+		uint64_t n = seen->moves ? seen->moves[i] : 0;
+
 		if (before[i] == DEVPAGE_ABSENT || after[i] == DEVPAGE_ABSENT)
 			continue;
 		cycle->candidates++;
-		if (before[i] == after[i])
-			continue;
-		moves[batch++] = (struct move){now, pages[i], before[i], after[i]};
+		if (before[i] != after[i])
+			moves[batch++] = (struct move){now, pages[i], before[i], after[i]};
 		if (batch == MOVES_BATCH) {
 			moves_note(target, moves, batch);
 			batch = 0;
 		}
-		cycle->moved++;
-		cycle->moved_with_buffers += (flags[i] & DEVPAGE_BUFFERS) != 0;
-		cycle->moved_dirty += (flags[i] & DEVPAGE_DIRTY) != 0;
-		cycle->moved_neighbour += of_neighbour(target, dp, pages[i]);
-		cycle->moved_metadata += hotpages_written(target, pages[i]) != 0;
+		if (n == 0)
+			n = before[i] != after[i];
+		if (n == 0)
+			continue;
+		cycle->moved += n;
+		cycle->moved_with_buffers += (seen->flags[i] & DEVPAGE_BUFFERS) ? n : 0;
+		cycle->moved_dirty += (seen->flags[i] & DEVPAGE_DIRTY) ? n : 0;
+		cycle->moved_neighbour += of_neighbour(target, dp, pages[i]) ? n : 0;
+		cycle->moved_metadata += hotpages_written(target, pages[i]) ? n : 0;
 	}
 	moves_note(target, moves, batch);
 }

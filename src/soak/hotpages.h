@@ -34,9 +34,19 @@ void hotpages_of_neighbour(const struct migrate_target *target, const struct dev
 /* Frame numbers of PAGES (sorted), see devpages_locate(). */
 int hotpages_locate(const struct devpages *dp, const uint32_t *pages, size_t count, uint64_t *pfn);
 
-/* Adds to CYCLE the pages that are mapped before and after, those at different places as moved. */
+/* What was seen of some pages, by their place in a list. */
+struct hotpages_seen {
+	const uint64_t *before, *after; /* see devpages_locate() */
+	const uint8_t *flags;		/* before, see devpages_flags() */
+	const uint32_t *moves;		/* how often each has moved meanwhile; NULL: once */
+};
+
+/*
+ * Adds to CYCLE the pages that are mapped before and after, and their moves: as many as SEEN.moves
+ * says, and at least one of a page that is at another place.
+ */
 void hotpages_count(const struct migrate_target *target, const struct devpages *dp,
-		    const uint32_t *pages, size_t count, const uint64_t *before,
-		    const uint64_t *after, const uint8_t *flags, struct migrate_cycle *cycle);
+		    const uint32_t *pages, size_t count, const struct hotpages_seen *seen,
+		    struct migrate_cycle *cycle);
 
 #endif

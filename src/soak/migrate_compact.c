@@ -382,7 +382,10 @@ static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 	if (rc)
 		return rc;
 	migrated = system_migrated() - migrated;
-	hotpages_count(s->target, &s->dp, s->pages, s->count, s->before, s->after, s->flags, cycle);
+	hotpages_count(
+		s->target, &s->dp, s->pages, s->count,
+		&(struct hotpages_seen){.before = s->before, .after = s->after, .flags = s->flags},
+		cycle);
 	climb_judge(s, cycle, migrated, released, top);
 	return 0;
 }

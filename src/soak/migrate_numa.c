@@ -5,6 +5,11 @@
  * far the quickest way to the races of a page that is looked up all the time. Needs two nodes, real
  * or made with numa=fake=2 on the kernel's command line. MPOL_MF_MOVE_ALL, because the verifiers
  * map the pages too. At times the pages are dropped, dirty as they are.
+ *
+ * Each call first has every CPU empty its lists of pages, which takes longer than to move some
+ * pages. So one call makes many trips: the pages are named again for each, with the other node.
+ * What moved is read from the nodes that it reports, trip by trip; a page that was evicted and read
+ * back meanwhile would not be in our page tables.
  */
 #include <errno.h>
 #include <linux/mempolicy.h>
@@ -26,9 +31,11 @@
 #define CHOICE_NS NS_PER_SEC
 /* Some mistakes show in mappings that have lasted for a while, so they are not ended often. */
 #define DROP_NS (8 * NS_PER_SEC)
-/* Trips in a cycle: one of all pages, the others of the neighbour's alone. Odd, so that the next
-   cycle takes all pages to the other node. */
-#define TRIPS 5u
+/* Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
+   did not begin. */
+#define TRIPS_MAX 5u
+#define LIST_MAX 4096u
+#define CALLS 4u
 
 struct numa_state {
 	const struct migrate_target *target;
@@ -39,8 +46,11 @@ struct numa_state {
 	size_t count;
 	size_t hot_first, hot_count; /* those of them that the neighbour looks up */
 	uint32_t pages[PAGES_MAX];
-	void *address[PAGES_MAX];
-	int nodes[PAGES_MAX], status[PAGES_MAX];
+	/* For one call: all pages for each trip. */
+	void *address[LIST_MAX];
+	int nodes[LIST_MAX], status[LIST_MAX];
+	int node_before[PAGES_MAX]; /* or a negative errno */
+	uint32_t moves[PAGES_MAX];
 	uint64_t before[PAGES_MAX], after[PAGES_MAX], scratch[PAGES_MAX];
 	uint8_t flags[PAGES_MAX];
 };
@@ -143,36 +153,77 @@ static void pages_drop(struct numa_state *s)
 static void pages_choose(struct numa_state *s)
 {
 	s->count = hotpages_choose(s->target, &s->dp, s->pages, PAGES_MAX);
-	for (size_t i = 0; i < s->count; i++)
-		s->address[i] = s->dp.map + (size_t)s->pages[i] * DEVPAGE_SIZE;
 	hotpages_of_neighbour(s->target, &s->dp, s->pages, s->count, &s->hot_first, &s->hot_count);
 	s->chosen_ns = clock_now_ns();
 }
 
-/* One trip: COUNT pages from FIRST on to the other node; those that are there already stay. */
-static int trip(struct numa_state *s, size_t first, size_t count, struct migrate_cycle *cycle)
+/* Fills the lists for TRIPS trips of COUNT pages from FIRST on. */
+static void list_make(struct numa_state *s, size_t first, size_t count, unsigned trips)
+{
+	for (unsigned trip = 0; trip < trips; trip++) {
+		s->side ^= 1;
+		for (size_t i = 0; i < count; i++) {
+			size_t at = trip * count + i;
+
+			s->address[at] = s->dp.map + (size_t)s->pages[first + i] * DEVPAGE_SIZE;
+			s->nodes[at] = s->node[s->side];
+			/* The kernel leaves out what comes after a page that did not move. */
+			s->status[at] = -ECANCELED;
+		}
+	}
+}
+
+/* How often the kernel says that each page went from one node to the other. */
+static void moves_count(struct numa_state *s, size_t count, unsigned trips)
+{
+	for (size_t i = 0; i < count; i++) {
+		int node = s->node_before[i];
+
+		s->moves[i] = 0;
+		for (unsigned trip = 0; trip < trips; trip++) {
+			int now = s->status[trip * count + i];
+
+			if (now < 0)
+				continue;
+			s->moves[i] += node >= 0 && now != node;
+			node = now;
+		}
+	}
+}
+
+/* Sends COUNT pages from FIRST on to and fro; those that are there already stay. */
+static int pages_send(struct numa_state *s, size_t first, size_t count, unsigned trips,
+		      struct migrate_cycle *cycle)
 {
 	int rc;
 
-	s->side ^= 1;
-	for (size_t i = first; i < first + count; i++) {
-		s->nodes[i] = s->node[s->side];
-		/* Mapped again if it was evicted: move_pages(2) goes by page tables. */
+	if (trips > LIST_MAX / count)
+		trips = (unsigned)(LIST_MAX / count - 1) | 1u;
+	list_make(s, first, count, trips);
+	/* Mapped again if it was evicted: move_pages(2) goes by page tables. */
+	for (size_t i = 0; i < count; i++)
 		(void)*(volatile char *)s->address[i];
-	}
 	rc = hotpages_locate(&s->dp, s->pages + first, count, s->before);
 	if (rc)
 		return rc;
 	devpages_flags(&s->dp, s->before, count, s->scratch, s->flags);
+	if (syscall(SYS_move_pages, 0, count, s->address, NULL, s->node_before, 0) < 0)
+		return -errno;
 	/* What is busy stays; only a failure of the call as such counts. */
-	if (syscall(SYS_move_pages, 0, count, s->address + first, s->nodes + first, s->status,
+	if (syscall(SYS_move_pages, 0, count * trips, s->address, s->nodes, s->status,
 		    MPOL_MF_MOVE_ALL) < 0)
 		return -errno;
 	rc = hotpages_locate(&s->dp, s->pages + first, count, s->after);
-	if (!rc)
-		hotpages_count(s->target, &s->dp, s->pages + first, count, s->before, s->after,
-			       s->flags, cycle);
-	return rc;
+	if (rc)
+		return rc;
+	moves_count(s, count, trips);
+	hotpages_count(s->target, &s->dp, s->pages + first, count,
+		       &(struct hotpages_seen){.before = s->before,
+					       .after = s->after,
+					       .flags = s->flags,
+					       .moves = s->moves},
+		       cycle);
+	return 0;
 }
 
 static int numa_cycle(void *arg, struct migrate_cycle *cycle)
@@ -193,9 +244,9 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 		return 0;
 	}
 	if (s->hot_count < s->count)
-		rc = trip(s, 0, s->count, cycle);
-	for (unsigned i = 1; i < TRIPS && s->hot_count && !rc; i++)
-		rc = trip(s, s->hot_first, s->hot_count, cycle);
+		rc = pages_send(s, 0, s->count, 1, cycle);
+	for (unsigned i = 0; i < CALLS && s->hot_count && !rc; i++)
+		rc = pages_send(s, s->hot_first, s->hot_count, TRIPS_MAX, cycle);
 	return rc;
 }
 

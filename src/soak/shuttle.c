@@ -298,7 +298,9 @@ static int pages_raise(struct shuttle *s, struct migrate_cycle *cycle)
 	if (!rc)
 		rc = hotpages_locate(s->dp, s->pages, s->count, s->after);
 	if (!rc)
-		hotpages_count(s->target, s->dp, s->pages, s->count, s->before, s->after, s->flags,
+		hotpages_count(s->target, s->dp, s->pages, s->count,
+			       &(struct hotpages_seen){
+				       .before = s->before, .after = s->after, .flags = s->flags},
 			       cycle);
 	return rc;
 }
