@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "integrity/tag.h"
+#include "soak/fault.h"
 #include "util/clock.h"
 #include "util/rng.h"
 
@@ -202,36 +203,17 @@ static int daemon_stop(pid_t pid)
 }
 
 /* Makes the faulty IMAGE out of the block's present one. OLD: an earlier version, where needed. */
-static bool fault_make(struct inject *inject, uint64_t block, const void *old, uint8_t *image)
+static bool image_spoil(struct inject *inject, uint64_t block, const uint8_t *old, uint8_t *image)
 {
-	uint32_t bs = inject->geometry.block_size;
-	uint32_t sectors = bs / CFS_SECTOR_SIZE, cut;
-	struct ledger_snapshot other_snap;
-	uint64_t other, bit;
+	enum fault_kind kind = inject->options.kind;
+	uint8_t other[CFS_BLOCK_SIZE_MAX];
+	const struct fault_source from = {.old = old, .other = other};
+	struct ledger_snapshot snap;
+	uint64_t picked;
 
-	switch (inject->options.kind) {
-	case FAULT_STALE:
-		memcpy(image, old, bs);
-		return true;
-	case FAULT_TORN:
-		cut = (1 + (uint32_t)rng_below(&inject->rng, sectors - 1)) * CFS_SECTOR_SIZE;
-		if (rng_next(&inject->rng) & 1)
-			memcpy(image, old, cut);
-		else
-			memcpy(image + cut, (const uint8_t *)old + cut, bs - cut);
-		return true;
-	case FAULT_MISDIRECTED:
-		return block_pick(inject, block, &other, &other_snap, image);
-	case FAULT_ZEROED:
-		memset(image, 0, bs);
-		return true;
-	case FAULT_BITFLIP:
-		bit = rng_below(&inject->rng, (uint64_t)bs * 8);
-		image[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-		return true;
-	default:
+	if (kind == FAULT_MISDIRECTED && !block_pick(inject, block, &picked, &snap, other))
 		return false;
-	}
+	return fault_make(kind, inject->geometry.block_size, &from, &inject->rng, image);
 }
 
 /* The daemon is stopped. */
@@ -247,7 +229,7 @@ static int fault_write(struct inject *inject, uint64_t block, const struct sampl
 	if (!ledger_snapshot(inject->options.ledger, block, &snap) || !snap.generation ||
 	    (old && snap.generation <= old->generation) ||
 	    !ledger_shadow(inject->options.ledger, block, &snap, image) ||
-	    !fault_make(inject, block, old ? old->image : NULL, image))
+	    !image_spoil(inject, block, old ? old->image : NULL, image))
 		return -EAGAIN;
 	tag_decode(image, &tag);
 	inject->planted_block = block;
@@ -268,14 +250,13 @@ static int fault_write(struct inject *inject, uint64_t block, const struct sampl
 
 int inject_plant(struct inject *inject, struct injection *injection)
 {
-	bool needs_old = inject->options.kind == FAULT_STALE || inject->options.kind == FAULT_TORN;
 	uint8_t image[CFS_BLOCK_SIZE_MAX];
 	struct ledger_snapshot snap;
 	struct sample *old = NULL;
 	uint64_t block;
 	int rc;
 
-	if (needs_old) {
+	if (fault_needs_old(inject->options.kind)) {
 		unsigned n = samples_take(inject);
 
 		sleep_ms(SAMPLE_AGE_MS);

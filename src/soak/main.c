@@ -8,13 +8,15 @@
 #include "soak/options.h"
 #include "soak/probe.h"
 #include "soak/run.h"
+#include "soak/selftest.h"
 #include "util/log.h"
 
 static void usage(FILE *out)
 {
 	fputs("usage: churnstress probe\n"
 	      "       churnstress run [OPTION...]   (see churnstress run --help)\n"
-	      "       churnstress report DIR        (prints a folder of evidence for a mail)\n",
+	      "       churnstress report DIR        (prints a folder of evidence for a mail)\n"
+	      "       churnstress selftest [OPTION...]\n",
 	      out);
 }
 
@@ -80,6 +82,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "run") == 0)
 		return command_run(argc - 1, argv + 1);
+	if (strcmp(argv[1], "selftest") == 0)
+		return selftest_command(argc - 1, argv + 1);
 	if (strcmp(argv[1], "probe") == 0 && argc == 2)
 		return probe_print(stdout);
 	if (strcmp(argv[1], "report") == 0)

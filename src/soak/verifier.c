@@ -19,7 +19,8 @@ struct verifier_thread {
 	bool direct;
 	/* Written by the thread, read by verifier_stats_get(). */
 	_Atomic uint64_t view_blocks[VERIFIER_VIEWS], view_passes[VERIFIER_VIEWS];
-	_Atomic uint64_t bytes, retried, mismatches, io_errors, ns;
+	_Atomic uint64_t view_mismatches[VERIFIER_VIEWS];
+	_Atomic uint64_t bytes, retried, io_errors, ns;
 };
 
 struct verifier {
@@ -64,7 +65,7 @@ static void stats_add(struct verifier_thread *thread, enum verifier_view view,
 	atomic_fetch_add(&thread->view_blocks[view], pass->blocks);
 	atomic_fetch_add(&thread->bytes, pass->bytes);
 	atomic_fetch_add(&thread->retried, pass->retried);
-	atomic_fetch_add(&thread->mismatches, pass->mismatches);
+	atomic_fetch_add(&thread->view_mismatches[view], pass->mismatches);
 }
 
 /* Every THREADS-th chunk from INDEX on. TO_END: regardless of a stop. Returns false when stopped.
@@ -78,7 +79,7 @@ static bool pass_run(struct verifier_thread *thread, enum verifier_view view, vo
 	for (uint64_t first = index * per_chunk; first < verifier->geometry.blocks;
 	     first += threads * per_chunk) {
 		uint64_t left = verifier->geometry.blocks - first;
-		struct verifier_pass pass = {0};
+		struct verifier_pass pass = {.quiet = verifier->options.quiet};
 		int rc;
 
 		if (!to_end && stopping(verifier))
@@ -110,8 +111,9 @@ static void *thread_main(void *arg)
 	while (buf && !stopping(verifier)) {
 		uint64_t start = clock_now_ns();
 
-		pass_run(thread, view, buf, thread->index,
-			 thread->direct ? 1 : verifier->options.threads, false);
+		if (!(verifier->options.left_out & 1u << view))
+			pass_run(thread, view, buf, thread->index,
+				 thread->direct ? 1 : verifier->options.threads, false);
 		if (!thread->direct)
 			view = view == VIEW_BUFFERED ? VIEW_MAPPED : VIEW_BUFFERED;
 		atomic_fetch_add(&thread->ns, clock_now_ns() - start);
@@ -216,15 +218,22 @@ void verifier_stats_get(struct verifier *verifier, struct verifier_stats *stats)
 
 			stats->blocks += blocks;
 			stats->view_blocks[view] += blocks;
+			stats->view_mismatches[view] += atomic_load(&thread->view_mismatches[view]);
 			if (thread->index == 0)
 				stats->view_passes[view] += atomic_load(&thread->view_passes[view]);
 		}
 		stats->bytes += atomic_load(&thread->bytes);
 		stats->retried += atomic_load(&thread->retried);
-		stats->mismatches += atomic_load(&thread->mismatches);
 		stats->io_errors += atomic_load(&thread->io_errors);
 		stats->ns += atomic_load(&thread->ns);
 	}
+	for (unsigned view = 0; view < VERIFIER_VIEWS; view++)
+		stats->mismatches += stats->view_mismatches[view];
+}
+
+const struct verifier_device *verifier_device_get(const struct verifier *verifier)
+{
+	return &verifier->device;
 }
 
 int verifier_final_pass(struct verifier *verifier)

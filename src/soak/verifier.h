@@ -27,6 +27,8 @@ struct verifier_options {
 	unsigned threads;   /* for the page cache's views, in turn; one more reads directly */
 	uint64_t period_ns; /* a pass over all metadata starts this often */
 	uint64_t direct_period_ns; /* and a direct one; 0: no direct view */
+	unsigned left_out;	   /* bits of views that are not looked at, to test the tests */
+	bool quiet;		   /* findings go to the ledger only, not to the log */
 };
 
 struct verifier_stats {
@@ -36,6 +38,7 @@ struct verifier_stats {
 	uint64_t bytes;	  /* read for that */
 	uint64_t retried; /* blocks that changed while they were read */
 	uint64_t mismatches;
+	uint64_t view_mismatches[VERIFIER_VIEWS];
 	uint64_t io_errors;
 	uint64_t ns; /* time spent in passes, all threads */
 	bool direct; /* the device can be read with O_DIRECT */
@@ -71,6 +74,12 @@ struct verifier_device {
 	uint64_t map_bytes;
 };
 
+/* The device as the threads of VERIFIER see it. */
+const struct verifier_device *verifier_device_get(const struct verifier *verifier);
+
+/* "buffered", "mapped", "direct" */
+const char *verifier_view_name(enum verifier_view view);
+
 /* Returns 0 or a negative errno. A device without O_DIRECT is no error. */
 int verifier_device_open(struct verifier_device *device, const char *path, uint64_t bytes);
 void verifier_device_close(struct verifier_device *device);
@@ -78,6 +87,7 @@ void verifier_device_close(struct verifier_device *device);
 /* What was found on the way; only ever added to. */
 struct verifier_pass {
 	uint64_t blocks, bytes, retried, mismatches;
+	bool quiet; /* set by the caller: findings are not logged */
 };
 
 /*

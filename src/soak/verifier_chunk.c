@@ -61,13 +61,18 @@ void verifier_device_close(struct verifier_device *device)
 		close(device->fd);
 }
 
+const char *verifier_view_name(enum verifier_view view)
+{
+	static const char *const names[VERIFIER_VIEWS] = {"buffered", "mapped", "direct"};
+
+	return names[view];
+}
+
 static void finding_log(const struct finding *f, enum verifier_view view)
 {
-	static const char *const views[] = {"buffered", "mapped", "direct"};
-
 	log_error("verifier (%s): block %llu (%s, owner %llu) is %s: "
 		  "expected generation %llu, found %llu",
-		  views[view], (unsigned long long)f->block, tag_type_name(f->type),
+		  verifier_view_name(view), (unsigned long long)f->block, tag_type_name(f->type),
 		  (unsigned long long)f->owner, fault_kind_name(f->kind),
 		  (unsigned long long)f->expected_generation,
 		  (unsigned long long)f->found_generation);
@@ -110,7 +115,8 @@ static void block_mismatch(struct chunk *chunk, uint64_t block, const struct led
 		return;
 	}
 	chunk->pass->mismatches++;
-	finding_log(&finding, chunk->view);
+	if (!chunk->pass->quiet)
+		finding_log(&finding, chunk->view);
 }
 
 static int chunk_check(void *arg)
