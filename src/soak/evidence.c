@@ -244,11 +244,11 @@ void evidence_fsck(const struct report *report, const char *text)
 
 static void log_keep(const struct report *report, const struct kmsg *kmsg)
 {
-	size_t len;
-	const char *text = kmsg_text(kmsg, &len);
+	FILE *file = kmsg_empty(kmsg) ? NULL : file_new(report, "kernel-log.txt");
 
-	if (len)
-		bytes_keep(report, "kernel-log.txt", text, len);
+	if (file)
+		kmsg_print(kmsg, file);
+	file_end(file);
 }
 
 static void trace_keep(const struct report *report, struct tracering *ring)
@@ -290,6 +290,8 @@ static void all_keep(const struct report *report, const struct evidence_sources 
 	text_copy(report, "kernel-command-line.txt", "/proc/cmdline");
 	if (from->kmsg)
 		log_keep(report, from->kmsg);
+	if (from->tasks)
+		bytes_keep(report, "tasks.txt", from->tasks, strlen(from->tasks));
 	folder_sync(report);
 }
 

@@ -5,33 +5,60 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+
+#define KMSG_DEVICES_MAX 4u
 
 struct kmsg;
 
 enum kmsg_class {
 	KMSG_QUIET,
-	KMSG_FAULT,  /* oops, BUG, WARNING, sanitizer or lock report, hung task */
-	KMSG_DEVICE, /* the device under test failed reads or writes */
-	KMSG_OOM,    /* the machine ran out of memory */
+	KMSG_FAULT,	 /* oops, BUG, WARNING, sanitizer or lock report, stall, hung task */
+	KMSG_FILESYSTEM, /* a filesystem on a device under test reported damage */
+	KMSG_DEVICE,	 /* a device under test failed reads or writes */
+	KMSG_OOM,	 /* the machine ran out of memory */
 };
 
-/*
- * Opens /dev/kmsg at its end. DEVICE is the name of the block device ("loop3") whose errors count.
- * Returns 0 or a negative errno (-EPERM, -ENOENT): a run goes on without.
- */
-int kmsg_open(const char *device, struct kmsg **kmsg);
+/* Opens /dev/kmsg at its end. Returns 0 or a negative errno (-EPERM, -ENOENT): a run goes on
+ * without. */
+int kmsg_open(struct kmsg **kmsg);
 void kmsg_close(struct kmsg *kmsg);
 
-/* Reads what is new. Returns the worst class met so far. */
+/*
+ * From now on errors of the block device at PATH count, by that name and by the one the kernel
+ * gives it. More than KMSG_DEVICES_MAX are ignored.
+ */
+void kmsg_device_add(struct kmsg *kmsg, const char *path);
+
+/*
+ * Reads what is new, but not for ever: a flood is left for the next time. Returns the worst class
+ * met so far.
+ */
 enum kmsg_class kmsg_poll(struct kmsg *kmsg);
 
-/* The first line of class FAULT, else DEVICE, else OOM; empty if there is none. */
+/* True if nothing was logged since kmsg_open(). */
+bool kmsg_empty(const struct kmsg *kmsg);
+
+/* The first line of the worst class met so far; empty if there is none. */
 const char *kmsg_first(const struct kmsg *kmsg);
 
-/* Everything logged since kmsg_open(), bounded; *LEN bytes, not terminated. */
-const char *kmsg_text(const struct kmsg *kmsg, size_t *len);
+/*
+ * Takes one record as /dev/kmsg gives it, "priority,sequence,time,flags;text", which it changes.
+ * kmsg_poll() does this; tests do, too. Only the kernel's own records are judged: anybody who may
+ * write to /dev/kmsg can make others.
+ */
+void kmsg_record(struct kmsg *kmsg, char *record);
 
-/* The class of one line. Pure. */
+/* For tests: one that reads nothing by itself. NULL when out of memory. */
+struct kmsg *kmsg_new(void);
+
+/*
+ * Prints everything logged since kmsg_open(): the first lines and the last ones, each at most some
+ * hundred KiB, and how much was left out between.
+ */
+void kmsg_print(const struct kmsg *kmsg, FILE *out);
+
+/* The class of one line. DEVICE is a name such as "loop3". Pure. */
 enum kmsg_class kmsg_classify(const char *line, const char *device);
 
 #endif

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "soak/watchdog.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -30,6 +32,7 @@ struct migrate_thread {
 	void *state;
 	pthread_t thread;
 	bool running;		    /* has a thread of its own */
+	_Atomic uint64_t since_ns;  /* when the present cycle began; 0: between cycles */
 	bool gave_up;		    /* of the drivers that take turns; their thread's */
 	struct migrate_stats stats; /* protected by migrator->lock */
 };
@@ -128,8 +131,11 @@ static int cycle_run(struct migrate_thread *thread)
 {
 	struct migrate_cycle cycle = {0};
 	uint64_t start = clock_now_ns();
-	int rc = thread->driver->cycle(thread->state, &cycle);
+	int rc;
 
+	atomic_store(&thread->since_ns, start);
+	rc = thread->driver->cycle(thread->state, &cycle);
+	atomic_store(&thread->since_ns, 0);
 	stats_add(thread, &cycle, clock_now_ns() - start, rc);
 	if (rc && rc != -ECANCELED)
 		log_warning("migration driver %s gave up: %s", thread->driver->name, strerror(-rc));
@@ -279,6 +285,13 @@ bool migrator_stats_get(struct migrator *migrator, unsigned index, struct migrat
 	*stats = migrator->thread[index].stats;
 	pthread_mutex_unlock(&migrator->lock);
 	return true;
+}
+
+void migrator_slowest(struct migrator *migrator, struct watchdog_step *slowest)
+{
+	for (unsigned i = 0; i < migrator->count; i++)
+		watchdog_step_older(slowest, atomic_load(&migrator->thread[i].since_ns),
+				    "migration driver %s", migrator->thread[i].driver->name);
 }
 
 void migrator_total_get(struct migrator *migrator, struct migrate_stats *total)

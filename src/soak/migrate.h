@@ -18,6 +18,7 @@ struct neighbour;
 struct neighbour_hot_page;
 struct sandbox;
 struct verifier;
+struct watchdog_step;
 
 /* What is to be moved, and what drivers may use. Everything stays the caller's. */
 struct migrate_target {
@@ -123,6 +124,9 @@ void migrator_free(struct migrator *migrator);
 
 /* Statistics of driver INDEX, or false when there is none. Any time, any thread. */
 bool migrator_stats_get(struct migrator *migrator, unsigned index, struct migrate_stats *stats);
+
+/* The cycle that has been running for longest, for the watchdog. Any thread. */
+void migrator_slowest(struct migrator *migrator, struct watchdog_step *slowest);
 
 /* Sums over all drivers. */
 void migrator_total_get(struct migrator *migrator, struct migrate_stats *total);

@@ -61,6 +61,8 @@ struct nb_thread {
 	unsigned index;
 	bool roams; /* from CPU to CPU; else it keeps to one */
 	uint64_t swept_ns;
+	_Atomic uint64_t since_ns; /* when the present step began; 0: waiting at the gate, or ended
+				    */
 	unsigned legs;
 	struct nb_leg leg[NEIGHBOUR_LEGS];
 	struct rng rng;
@@ -82,6 +84,7 @@ struct neighbour {
 	struct nb_thread thread[NEIGHBOUR_THREADS_MAX + 1];
 	pthread_t monitor;
 	bool monitor_started;
+	_Atomic uint64_t monitor_since_ns; /* as of a thread */
 	atomic_bool stop;
 	atomic_bool gate; /* closed: threads wait in nb_gate() */
 	pthread_mutex_t lock;

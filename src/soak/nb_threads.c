@@ -15,6 +15,7 @@
 #include "soak/cpus.h"
 #include "soak/nb_fsck.h"
 #include "soak/nb_private.h"
+#include "soak/watchdog.h"
 #include "util/clock.h"
 
 /* Before migration drivers, see migrate.h. */
@@ -104,10 +105,16 @@ void nb_threads_free(struct neighbour *nb)
 	nb->threads = 0;
 }
 
-/* Waits while the gate is closed. Returns false when the thread is to end. */
-static bool gate_pass(struct neighbour *nb)
+/*
+ * Waits while the gate is closed. Returns false when the thread is to end. SINCE: its step ends
+ * here, and another one begins.
+ */
+static bool gate_pass(struct neighbour *nb, _Atomic uint64_t *since)
 {
+	bool go_on;
+
 	if (atomic_load_explicit(&nb->gate, memory_order_relaxed)) {
+		atomic_store(since, 0);
 		pthread_mutex_lock(&nb->lock);
 		nb->running--;
 		pthread_cond_broadcast(&nb->changed);
@@ -116,7 +123,9 @@ static bool gate_pass(struct neighbour *nb)
 		nb->running++;
 		pthread_mutex_unlock(&nb->lock);
 	}
-	return !atomic_load_explicit(&nb->stop, memory_order_relaxed);
+	go_on = !atomic_load_explicit(&nb->stop, memory_order_relaxed);
+	atomic_store_explicit(since, go_on ? clock_now_ns() : 0, memory_order_relaxed);
+	return go_on;
 }
 
 static void gate_leave(struct neighbour *nb)
@@ -252,10 +261,15 @@ static void *thread_main(void *arg)
 		prctl(PR_SET_TIMERSLACK, 1UL);
 		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), INTERRUPTING_NICE);
 	}
-	while (!rc && gate_pass(t->nb))
+	while (!rc && gate_pass(t->nb, &t->since_ns))
 		rc = t->roams	    ? round_roaming(t)
 		     : interrupting ? round_interrupting(t)
+<<<<<<< HEAD
 				    : round_inodes(t);
+=======
+				    : round_do(t);
+	atomic_store(&t->since_ns, 0);
+>>>>>>> 2b54e92 (Hangs: watch every thread that works, and end even if one never will)
 	gate_leave(t->nb);
 	return NULL;
 }
@@ -286,7 +300,7 @@ static void *monitor_main(void *arg)
 	struct neighbour *nb = arg;
 	uint64_t errors_since = 0, next = 0;
 
-	while (gate_pass(nb)) {
+	while (gate_pass(nb, &nb->monitor_since_ns)) {
 		if (nb->trace)
 			trace_poll(nb->trace);
 		if (clock_now_ns() >= next) {
@@ -297,6 +311,15 @@ static void *monitor_main(void *arg)
 	}
 	gate_leave(nb);
 	return NULL;
+}
+
+void neighbour_slowest(struct neighbour *nb, struct watchdog_step *slowest)
+{
+	for (unsigned i = 0; i < nb->threads; i++)
+		watchdog_step_older(slowest, atomic_load(&nb->thread[i].since_ns),
+				    "thread %u of the neighbour", i);
+	watchdog_step_older(slowest, atomic_load(&nb->monitor_since_ns),
+			    "the thread that watches the neighbour");
 }
 
 static int thread_start(struct neighbour *nb, pthread_t *thread, void *(*main)(void *), void *arg,

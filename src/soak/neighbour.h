@@ -81,6 +81,7 @@ struct neighbour_options {
 };
 
 struct neighbour;
+struct watchdog_step;
 
 /*
  * Mounts. The strings of OPTIONS stay the caller's until neighbour_free(). Returns 0 or a negative
@@ -130,6 +131,9 @@ int neighbour_finish(struct neighbour *nb, char *why, size_t len);
 
 /* Stops and unmounts what is left, and frees. NULL is ignored. */
 void neighbour_free(struct neighbour *nb);
+
+/* The step of a thread that has been going on for longest, for the watchdog. Any thread. */
+void neighbour_slowest(struct neighbour *nb, struct watchdog_step *slowest);
 
 struct neighbour_stats {
 	uint64_t updates;		   /* of inodes */

@@ -40,6 +40,8 @@ enum option_id {
 	OPT_MEMORY,
 	OPT_FORCE,
 	OPT_KEEP_GOING,
+	OPT_RERUN,
+	OPT_HANG_AFTER,
 	OPT_INJECT,
 	OPT_NEIGHBOUR,
 	OPT_NO_NEIGHBOUR,
@@ -68,6 +70,8 @@ static const struct option long_options[] = {
 	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"force", no_argument, NULL, OPT_FORCE},
 	{"keep-going", no_argument, NULL, OPT_KEEP_GOING},
+	{"rerun", no_argument, NULL, OPT_RERUN},
+	{"hang-after", required_argument, NULL, OPT_HANG_AFTER},
 	{"inject", required_argument, NULL, OPT_INJECT},
 	{"neighbour", required_argument, NULL, OPT_NEIGHBOUR},
 	{"no-neighbour", no_argument, NULL, OPT_NO_NEIGHBOUR},
@@ -102,6 +106,8 @@ void run_options_usage(FILE *out)
 	      "  --inject KIND        plant a fault to test the detector: stale, bitflip, torn,\n"
 	      "                       misdirected or zeroed\n"
 	      "  --keep-going         go on after a finding\n"
+	      "  --rerun              after a finding, run the same seed without migration, too\n"
+	      "  --hang-after TIME    a step of any thread that takes longer hangs (30s)\n"
 	      "  --output DIR         folder for the report and the evidence\n"
 	      "  --json FILE          write the report as JSON\n"
 	      "  --junit FILE         write the report as JUnit XML, for Jenkins\n"
@@ -289,6 +295,13 @@ static int parse_one(int id, const char *value, struct run_options *o)
 	case OPT_KEEP_GOING:
 		o->keep_going = true;
 		return 0;
+	case OPT_RERUN:
+		o->rerun = true;
+		return 0;
+	case OPT_HANG_AFTER:
+		if (duration_parse(value, &o->hang_ns) || o->hang_ns < NS_PER_SEC)
+			return bad("hang-after", value, "at least 1s, such as 30s or 5m");
+		return 0;
 	default:
 		log_error("see churnstress run --help");
 		return -EINVAL;
@@ -341,6 +354,7 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 		.migrate = "auto",
 		.backend = "auto",
 		.image_dir = tmp && *tmp ? tmp : "/tmp",
+		.hang_ns = 30 * NS_PER_SEC,
 		.memory_max = memory_available() / 4,
 		.inject = FAULT_NONE,
 		.neighbour = true,
@@ -367,6 +381,10 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 	rc = neighbour_check_options(o);
 	if (rc)
 		return rc;
+	if (o->rerun && strcmp(o->migrate, "none") == 0) {
+		log_error("--rerun: there is no migration that could be left out");
+		return -EINVAL;
+	}
 	command_build(o, argc, argv, seeded);
 	return 0;
 }

@@ -27,9 +27,11 @@ struct run_options {
 	const char *prometheus; /* metrics while it runs */
 	const char *timeline;	/* JSON lines while it runs */
 	bool ktap;		/* KTAP on standard output instead of the report */
+	uint64_t hang_ns;	/* a step that takes longer hangs */
 	uint64_t memory_max;	/* bytes that migration may hold */
 	bool force;
 	bool keep_going;
+	bool rerun;	      /* after a finding: the same without migration */
 	bool neighbour;	      /* profile and head_bytes below count */
 	bool neighbour_apart; /* on a device of its own */
 	struct neighbour_profile profile;

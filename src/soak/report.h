@@ -84,7 +84,7 @@ struct report {
 	bool daemon_died;  /* in the middle of the run: calls in progress fail, with EIO at times */
 	bool kmsg_watched; /* the kernel's log could be read */
 	bool kernel_fault; /* the kernel's log speaks of a fault */
-	bool hung;	   /* no worker got on for too long */
+	bool hung;	   /* something did not get on for too long */
 };
 
 /* "PASS", "CORRUPT", ... */

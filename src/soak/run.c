@@ -20,8 +20,6 @@
 #define POLL_NS (10 * NS_PER_MS)
 #define VERIFY_PERIOD_NS (100 * NS_PER_MS)
 #define VERIFY_DIRECT_PERIOD_NS (2 * NS_PER_SEC)
-/* An operation that takes longer hangs. */
-#define HANG_NS (60 * NS_PER_SEC)
 /* A dying daemon fails a request (EIO, if it was being copied to it) before its end is seen. */
 #define DEATH_NS (2 * NS_PER_SEC)
 #define WORKER_BYTES_MAX (16ULL << 20)
@@ -35,13 +33,6 @@ static int signals_block(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGUSR1);
 	return sigprocmask(SIG_BLOCK, set, NULL);
-}
-
-static const char *device_name(const struct run *run)
-{
-	const char *slash = strrchr(run->target.device, '/');
-
-	return slash ? slash + 1 : run->target.device;
 }
 
 static int verify_start(struct run *run)
@@ -159,8 +150,10 @@ static int run_start(struct run *run)
 	}
 	snprintf(run->report->device, sizeof(run->report->device), "%s", run->target.device);
 	run->report->device_bytes = run->target.bytes;
-	if (kmsg_open(device_name(run), &run->kmsg))
+	if (kmsg_open(&run->kmsg))
 		log_warning("the kernel's log cannot be read: its faults go unnoticed");
+	else
+		kmsg_device_add(run->kmsg, run->target.device);
 	run->report->kmsg_watched = run->kmsg != NULL;
 	rc = movelog_create(&run->moves);
 	if (!rc)
@@ -175,6 +168,7 @@ static int run_start(struct run *run)
 		rc = migration_start(run);
 	if (!rc)
 		rc = injection_prepare(run);
+	run_hang_start(run);
 	return rc;
 }
 
@@ -237,9 +231,10 @@ void run_evidence(struct run *run)
 		.kmsg = run->kmsg,
 		.moves = run->moves,
 		.ring = run->ring,
+		.tasks = run->tasks,
 	};
 
-	if (!run->collected)
+	if (!atomic_exchange(&run->collecting, true))
 		evidence_collect(run->report, &from);
 	run->collected = true;
 }
@@ -272,16 +267,6 @@ static void injection_step(struct run *run, uint64_t elapsed)
 		r->injected = true;
 }
 
-static bool workers_hang(const struct workload_stats *stats)
-{
-	uint64_t now = clock_now_ns();
-
-	for (unsigned i = 0; i < stats->workers; i++)
-		if (stats->worker[i].running && stats->worker[i].last_progress_ns + HANG_NS < now)
-			return true;
-	return false;
-}
-
 /* Looks at everything that may end a run early. Returns true if it must end. */
 static bool run_watch(struct run *run)
 {
@@ -292,13 +277,18 @@ static bool run_watch(struct run *run)
 	finding_take(run);
 	if (class != KMSG_QUIET)
 		snprintf(r->kmsg, sizeof(r->kmsg), "%s", kmsg_first(run->kmsg));
-	r->kernel_fault = class == KMSG_FAULT;
+	r->kernel_fault =
+		class == KMSG_FAULT || (class == KMSG_FILESYSTEM && run_neighbour_damaged(run));
 	if (!target_alive(&run->target)) {
 		char text[80];
 
 		r->daemon_died = true;
-		snprintf(r->trouble, sizeof(r->trouble), "the daemon %s in the middle of the run",
-			 child_status_format(run->target.daemon_status, text, sizeof(text)));
+		/* After a hang it was we who killed it. */
+		if (!r->hung)
+			snprintf(
+				r->trouble, sizeof(r->trouble),
+				"the daemon %s in the middle of the run",
+				child_status_format(run->target.daemon_status, text, sizeof(text)));
 		return true;
 	}
 	if (class == KMSG_DEVICE || class == KMSG_OOM)
@@ -307,10 +297,8 @@ static bool run_watch(struct run *run)
 		run_trouble(run, "the device failed reads or writes: see the daemon's messages");
 	if (r->neighbour_failure.failed && r->neighbour_failure.fault == NEIGHBOUR_TROUBLE)
 		run_trouble(run, r->neighbour_failure.text);
-	if (workers_hang(&r->workload)) {
-		r->hung = true;
-		run_trouble(run, "no operation of a worker has ended for 60 s");
-	}
+	if (run_hang_watch(run))
+		run_evidence(run);
 	if (run->options->keep_going && !r->hung)
 		return false;
 	return r->finding.present || r->neighbour_failure.failed || r->failure.failed ||
@@ -366,13 +354,13 @@ static void run_settle(struct run *run)
 	if (run->migrator)
 		migrator_stop(run->migrator);
 	/* With a finding at hand, time is better spent on telling it. */
-	if (run->workload && run->report->finding.present)
+	if (run->workload && (run->report->finding.present || run->report->hung))
 		workload_join(run->workload);
 	else if (run->workload)
 		workload_stop(run->workload);
 	if (run->verifier) {
 		verifier_stop(run->verifier);
-		if (!run->report->finding.present)
+		if (!run->report->finding.present && !run->report->hung)
 			verifier_final_pass(run->verifier);
 	}
 	if (run->report->failure.failed && run->report->failure.kind == WORKLOAD_ERROR)
@@ -383,9 +371,11 @@ static void run_settle(struct run *run)
 
 static void run_end(struct run *run)
 {
+	struct sandbox *sandbox = run->sandbox;
 	char why[256] = "";
 
 	run_neighbour_end(run);
+	run_hang_forget(run);
 	inject_free(run->inject);
 	workload_free(run->workload);
 	migrator_free(run->migrator);
@@ -397,9 +387,12 @@ static void run_end(struct run *run)
 	if (run->sandbox)
 		sandbox_note_process(run->sandbox, 0);
 	target_close(&run->target);
-	kmsg_close(run->kmsg);
-	if (run->sandbox && sandbox_destroy(run->sandbox))
+	run->sandbox = NULL;
+	if (sandbox && sandbox_destroy(sandbox))
 		run_trouble(run, "something could not be put back: see the messages above");
+	run_hang_end(run);
+	kmsg_close(run->kmsg);
+	free(run->tasks);
 }
 
 static int run_check(struct run *run)
@@ -425,9 +418,15 @@ void run_trouble(struct run *run, const char *text)
 		snprintf(run->report->trouble, sizeof(run->report->trouble), "%s", text);
 }
 
-enum verdict run_execute(const struct run_options *options, struct report *report)
+enum verdict run_execute(const struct run_options *options, const struct run_way_out *way_out,
+			 struct report *report)
 {
-	struct run run = {.options = options, .report = report};
+	struct run run = {
+		.options = options,
+		.report = report,
+		.way_out = way_out,
+		.watched_lock = PTHREAD_MUTEX_INITIALIZER,
+	};
 	sigset_t signals;
 
 	memset(report, 0, sizeof(*report));

@@ -15,6 +15,9 @@
 /* Unmounted, checked by e2fsck and mounted again so often. */
 #define NEIGHBOUR_CHECK_NS (60 * NS_PER_SEC)
 
+/* The kernel finds damage before our threads at times, but cannot tell what was there before. */
+#define NEIGHBOUR_DAMAGED_NS (3 * NS_PER_SEC)
+
 /* The mount point, known to the guardian. */
 static int mount_dir_make(struct run *run, char *why, size_t len)
 {
@@ -37,6 +40,8 @@ static int mount_apart(struct run *run, struct neighbour_options *options, char 
 	if (rc)
 		return rc;
 	run->report->neighbour_apart = true;
+	if (run->kmsg)
+		kmsg_device_add(run->kmsg, run->target.apart);
 	options->device = run->target.apart;
 	options->alone = true;
 	return neighbour_mount(options, &run->neighbour, why, len);
@@ -110,6 +115,15 @@ void run_neighbour_step(struct run *run, uint64_t elapsed)
 	run->checked_ns = clock_now_ns();
 }
 
+bool run_neighbour_damaged(struct run *run)
+{
+	uint64_t now = clock_now_ns();
+
+	if (!run->damaged_ns)
+		run->damaged_ns = now;
+	return run->stopping || now - run->damaged_ns >= NEIGHBOUR_DAMAGED_NS;
+}
+
 void run_neighbour_end(struct run *run)
 {
 	char why[256] = "";
@@ -117,6 +131,7 @@ void run_neighbour_end(struct run *run)
 	if (!run->neighbour)
 		return;
 	neighbour_stop(run->neighbour);
+	run_hang_forget(run);
 	if (neighbour_finish(run->neighbour, why, sizeof(why)) && why[0])
 		run_trouble(run, why);
 	neighbour_stats_get(run->neighbour, &run->report->neighbour);

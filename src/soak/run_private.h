@@ -3,6 +3,8 @@
 #ifndef CHURNFS_SOAK_RUN_PRIVATE_H
 #define CHURNFS_SOAK_RUN_PRIVATE_H
 
+#include <pthread.h>
+
 #include "soak/inject.h"
 #include "soak/kmsg.h"
 #include "soak/movelog.h"
@@ -14,6 +16,7 @@
 #include "soak/target.h"
 #include "soak/timeline.h"
 #include "soak/tracering.h"
+#include "soak/watchdog.h"
 
 /* A fault is planted when workers have made something to damage. */
 #define RUN_INJECT_AFTER_NS (500ULL * 1000 * 1000)
@@ -48,9 +51,17 @@ struct run {
 	char neighbour_dir[256];
 	struct neighbour_hot_page hot[RUN_HOT_PAGES_MAX];
 	size_t hot_count;
-	uint64_t checked_ns;   /* when e2fsck was run last */
-	_Atomic bool stopping; /* for the migration drivers */
-	bool collected;	       /* the evidence of the first finding */
+	uint64_t damaged_ns;		    /* when the kernel's log spoke of damage first */
+	uint64_t checked_ns;		    /* when e2fsck was run last */
+	_Atomic bool stopping;		    /* for the migration drivers */
+	_Atomic bool collecting, collected; /* the evidence of the first finding */
+	const struct run_way_out *way_out;
+	struct watchdog *watchdog;
+	pthread_mutex_t watched_lock;
+	bool watched;		      /* watched_lock; the watchdog may look at all of the above */
+	_Atomic uint64_t progress_ns; /* when the main thread got on last */
+	_Atomic bool dumped;	      /* the kernel's tasks, and ours: */
+	char *tasks;		      /* see tasks.h; NULL: no hang, or no memory */
 };
 
 /* Keeps the evidence of the first finding, once. */
@@ -59,11 +70,29 @@ void run_evidence(struct run *run);
 /* Notes what keeps the run from its end. The first cause counts; the rest follows from it. */
 void run_trouble(struct run *run, const char *text);
 
+/* Starts the watchdog over all that runs. */
+void run_hang_start(struct run *run);
+
+/* From the main loop: takes a hang over, with the kernel's tasks. True if there was one. */
+bool run_hang_watch(struct run *run);
+
+/* What was watched may be freed after this; the main thread is watched still. */
+void run_hang_forget(struct run *run);
+
+/* Ends the watchdog, at the very end. Does not return if it is leaving already. */
+void run_hang_end(struct run *run);
+
 /* Mounts and starts the neighbour, if one was asked for. Returns 0 or a negative errno (noted). */
 int run_neighbour_begin(struct run *run);
 
 /* From the main loop: plants a fault if one was asked for, and runs e2fsck at times. */
 void run_neighbour_step(struct run *run, uint64_t elapsed);
+
+/*
+ * The kernel's log speaks of a damaged filesystem. True once those who watch its blocks have had
+ * the time to say which.
+ */
+bool run_neighbour_damaged(struct run *run);
 
 /* Stops, checks and unmounts it, and takes its statistics over. */
 void run_neighbour_end(struct run *run);

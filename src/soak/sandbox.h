@@ -44,6 +44,12 @@ int sandbox_note_tracing(struct sandbox *sandbox, const char *tracing, const cha
 int sandbox_set(struct sandbox *sandbox, const char *path, const char *value);
 
 /*
+ * Lets the guardian put everything back although this process cannot end, and does not wait for
+ * it. Nothing of the sandbox may be used afterwards. Any thread.
+ */
+void sandbox_abandon(struct sandbox *sandbox);
+
+/*
  * Lets the guardian put everything back and waits for it. Returns 0, or -EBUSY when something
  * could not be put back; the guardian has then said what.
  */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "soak/watchdog.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -21,6 +22,7 @@ struct verifier_thread {
 	_Atomic uint64_t view_blocks[VERIFIER_VIEWS], view_passes[VERIFIER_VIEWS];
 	_Atomic uint64_t view_mismatches[VERIFIER_VIEWS];
 	_Atomic uint64_t bytes, retried, io_errors, ns;
+	_Atomic uint64_t since_ns; /* when the present read began; 0: between reads */
 };
 
 struct verifier {
@@ -86,8 +88,10 @@ static bool pass_run(struct verifier_thread *thread, enum verifier_view view, vo
 			return false;
 		if (view != VIEW_DIRECT)
 			pthread_rwlock_rdlock(&verifier->pause);
+		atomic_store(&thread->since_ns, clock_now_ns());
 		rc = verifier_chunk(&verifier->checker, &verifier->device, view, buf, first,
 				    left < per_chunk ? left : per_chunk, &pass);
+		atomic_store(&thread->since_ns, 0);
 		if (view != VIEW_DIRECT)
 			pthread_rwlock_unlock(&verifier->pause);
 		if (rc && atomic_fetch_add(&thread->io_errors, 1) == 0)
@@ -229,6 +233,14 @@ void verifier_stats_get(struct verifier *verifier, struct verifier_stats *stats)
 	}
 	for (unsigned view = 0; view < VERIFIER_VIEWS; view++)
 		stats->mismatches += stats->view_mismatches[view];
+}
+
+void verifier_slowest(struct verifier *verifier, struct watchdog_step *slowest)
+{
+	for (unsigned i = 0; i < verifier->threads; i++)
+		watchdog_step_older(slowest, atomic_load(&verifier->thread[i].since_ns),
+				    "verifier %u%s", i,
+				    verifier->thread[i].direct ? " (O_DIRECT)" : "");
 }
 
 const struct verifier_device *verifier_device_get(const struct verifier *verifier)

@@ -20,6 +20,7 @@
 enum verifier_view { VIEW_BUFFERED, VIEW_MAPPED, VIEW_DIRECT, VERIFIER_VIEWS };
 
 struct verifier;
+struct watchdog_step;
 
 struct verifier_options {
 	const char *device;
@@ -55,6 +56,9 @@ void verifier_stop(struct verifier *verifier);
 void verifier_free(struct verifier *verifier);
 
 void verifier_stats_get(struct verifier *verifier, struct verifier_stats *stats);
+
+/* The read that has been going on for longest, for the watchdog. Any thread. */
+void verifier_slowest(struct verifier *verifier, struct watchdog_step *slowest);
 
 /* One more full pass of each view in the caller's thread, after verifier_stop(). */
 int verifier_final_pass(struct verifier *verifier);

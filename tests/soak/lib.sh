@@ -26,7 +26,7 @@ leftovers() {
 	pgrep -af "churnfs.*$TMPDIR"
 	pgrep -af "churnstress run.*$tap_tmp"
 	ls -A "$TMPDIR"
-	[ -z "${run_pid:-}" ] || ls -d /sys/kernel/tracing/instances/churnstress_"$run_pid" 2>/dev/null
+	[ -z "${work_pid:-}" ] || ls -d /sys/kernel/tracing/instances/churnstress_"$work_pid" 2>/dev/null
 	[ "$(settings_now)" = "$settings_before" ] || settings_now
 }
 
@@ -56,12 +56,14 @@ run() {
 	fi
 }
 
-# run_background ARG...: sets $run_pid once the daemon has mounted, and $daemon_pid.
+# run_background ARG...: sets $run_pid once the daemon has mounted, $work_pid, the process that does
+# the work, and $daemon_pid.
 run_background() {
 	churnstress run --json "$tap_tmp/report.json" "$@" >out.txt 2>&1 &
 	run_pid=$!
 	tries=0
-	while ! daemon_pid=$(pgrep -P "$run_pid" -x churnfs) && [ "$tries" -lt 300 ]; do
+	while ! { work_pid=$(pgrep -P "$run_pid" -x churnstress) &&
+		daemon_pid=$(pgrep -P "$work_pid" -x churnfs); } && [ "$tries" -lt 300 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done

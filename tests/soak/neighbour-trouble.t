@@ -9,7 +9,7 @@ need_command mke2fs e2fsck nsenter
 
 # Runs a command where the run's own mounts are seen.
 inside() {
-	nsenter --mount="/proc/$run_pid/ns/mnt" -- "$@"
+	nsenter --mount="/proc/$work_pid/ns/mnt" -- "$@"
 }
 
 # neighbour_run ARG...: sets $mounted and $device once the neighbour is mounted and at work.

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What hangs ends the run with exit 4 and evidence, also if it hangs in the kernel for good.
+set -u
+. "${top_srcdir:-.}/tests/tap.sh" || exit 99
+. "${top_srcdir:-.}/tests/soak/lib.sh" || exit 99
+
+evidence_check() {
+	like "$1: the reason" "$(tail -n 1 out.txt)" "^KERNEL-FAULT: $2 hangs: no step of it has ended for"
+	ok "$1: evidence: our threads" grep -q '^thread ' evidence/tasks.txt
+	ok "$1: evidence: operations" test -s evidence/operations.txt
+	ok "$1: evidence: report" grep -q '^KERNEL-FAULT' evidence/report.txt
+	like "$1: JSON" "$(cat report.json)" '"verdict": "KERNEL-FAULT"'
+	if [ -w /proc/sysrq-trigger ]; then
+		ok "$1: the kernel's tasks in its log" grep -qi 'sysrq.*show' evidence/kernel-log.txt
+	else
+		skip "$1: the kernel's tasks in its log" "no SysRq here"
+		like "$1: that there is no SysRq is said" "$(cat out.txt)" 'no SysRq'
+	fi
+	rm -rf evidence report.json
+}
+
+# A daemon that answers nobody.
+run_background --duration 300s --size 32M --no-neighbour --hang-after 10s --output evidence
+kill -STOP "$daemon_pid"
+run_wait
+is "daemon stopped: exit 4" "$run_status" 4
+evidence_check "daemon stopped" "worker [0-9]+"
+clean "daemon stopped"
+
+# A device that answers nobody: its image is a file of a filesystem whose daemon is stopped. Whoever
+# reads it waits in the kernel, where no signal reaches.
+outer=$tap_tmp/outer
+mkdir "$outer"
+truncate -s 160M "$tap_tmp/outer.img"
+mkfs.churnfs --quiet "$tap_tmp/outer.img"
+churnfs -f "$tap_tmp/outer.img" "$outer" &
+outer_pid=$!
+tap_cleanup() {
+	kill -CONT "$outer_pid" 2>/dev/null
+	[ -n "${run_pid:-}" ] && kill -9 "$run_pid" 2>/dev/null
+	[ -n "${device:-}" ] && losetup -d "$device" 2>/dev/null
+	umount "$outer" 2>/dev/null || umount -l "$outer" 2>/dev/null
+	cd /
+}
+tries=0
+while ! mountpoint -q "$outer" && [ "$tries" -lt 100 ]; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
+truncate -s 64M "$outer/image"
+device=$(losetup -f --show "$outer/image")
+run_background --duration 300s --device "$device" --no-neighbour --hang-after 10s --output evidence
+kill -STOP "$outer_pid"
+run_wait
+is "device stopped: exit 4" "$run_status" 4
+ok "device stopped: its threads are there still" test -d "/proc/$work_pid/task"
+evidence_check "device stopped" ".*"
+kill -CONT "$outer_pid"
+tries=0
+while [ -d "/proc/$work_pid" ] && [ "$tries" -lt 300 ]; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
+fails "device stopped: they end when they can" 1 test -d "/proc/$work_pid"
+losetup -d "$device"
+umount "$outer"
+wait "$outer_pid"
+clean "device stopped"
+tap_done
