@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "soak/options.h"
+#include "soak/rerun.h"
 #include "soak/run.h"
 #include "soak/supervisor.h"
 #include "util/log.h"
@@ -54,6 +55,7 @@ static int run_supervised(struct supervisor *supervisor, void *arg)
 		return VERDICT_ERROR;
 	}
 	run_execute(options, &way_out, report);
+	rerun_execute(report, &way_out);
 	tell(report);
 	rc = (int)report->verdict;
 	free(report);

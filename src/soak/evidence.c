@@ -329,3 +329,47 @@ int evidence_finish(struct report *report)
 	snprintf(path, sizeof(path), "%s/report.json", report->evidence);
 	return report_json_write(report, path);
 }
+
+static bool file_there(const struct report *report, const char *name)
+{
+	char path[4200];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", report->evidence, name);
+	return stat(path, &st) == 0 && st.st_size > 0;
+}
+
+int evidence_complete(const struct report *report)
+{
+	static const char *const always[] = {"operations.txt", "report.txt", "report.json"};
+	static const char *const block[] = {"finding.txt", "expected.bin",	"found.bin",
+					    "page.txt",	   "view-buffered.bin", "view-mapped.bin"};
+	bool whole = report->evidence[0] != 0;
+	int fd, rc = 0;
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		whole = whole && file_there(report, always[i]);
+	if (report->finding.present && !report->finding.workload)
+		for (size_t i = 0; i < sizeof(block) / sizeof(block[0]); i++)
+			whole = whole && file_there(report, block[i]);
+	else if (report->neighbour_failure.failed)
+		whole = whole && file_there(report, "neighbour.txt");
+	if (!whole)
+		return -ENOENT;
+	fd = open(report->evidence, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (syncfs(fd))
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+void evidence_rerun(const struct report *report)
+{
+	FILE *file = file_new(report, "rerun.txt");
+
+	if (file)
+		report_rerun_print(report, file);
+	file_end(file);
+}

@@ -40,6 +40,15 @@ int evidence_collect(struct report *report, const struct evidence_sources *from)
 /* Adds the neighbour's e2fsck log to the folder, if there is one of each. */
 void evidence_fsck(const struct report *report, const char *text);
 
+/*
+ * After evidence_finish(): 0 if all that belongs to the finding is in the folder and on stable
+ * storage, or a negative errno: -ENOENT when something is missing.
+ */
+int evidence_complete(const struct report *report);
+
+/* Adds what came of the rerun to the folder. */
+void evidence_rerun(const struct report *report);
+
 /* Adds the final report, as text and JSON, to the folder, if there is one. */
 int evidence_finish(struct report *report);
 

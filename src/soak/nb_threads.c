@@ -264,12 +264,8 @@ static void *thread_main(void *arg)
 	while (!rc && gate_pass(t->nb, &t->since_ns))
 		rc = t->roams	    ? round_roaming(t)
 		     : interrupting ? round_interrupting(t)
-<<<<<<< HEAD
 				    : round_inodes(t);
-=======
-				    : round_do(t);
 	atomic_store(&t->since_ns, 0);
->>>>>>> 2b54e92 (Hangs: watch every thread that works, and end even if one never will)
 	gate_leave(t->nb);
 	return NULL;
 }

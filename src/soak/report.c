@@ -196,6 +196,29 @@ void report_finding_print(const struct report *r, FILE *out)
 		     DIFF_LINES_MAX);
 }
 
+void report_rerun_print(const struct report *r, FILE *out)
+{
+	static const char start[] = "the same seed without migration:";
+	const struct report_rerun *rerun = &r->rerun;
+
+	switch (rerun->outcome) {
+	case RERUN_NONE:
+		if (r->verdict == VERDICT_CORRUPT && !r->options->rerun && r->migration.moved)
+			fputs("add --rerun to see whether the same happens without migration\n",
+			      out);
+		break;
+	case RERUN_CLEAN:
+		fprintf(out, "%s clean for %.0f s\n", start, clock_seconds(rerun->duration_ns));
+		break;
+	case RERUN_CORRUPT:
+		fprintf(out, "%s also CORRUPT: not migration's fault (%s)\n", start, rerun->why);
+		break;
+	case RERUN_UNKNOWN:
+		fprintf(out, "%s not known (%s)\n", start, rerun->why);
+		break;
+	}
+}
+
 void report_print(const struct report *r, FILE *out)
 {
 	char size[32];
@@ -219,5 +242,6 @@ void report_print(const struct report *r, FILE *out)
 			r->evidence);
 	if (r->verdict != VERDICT_PASS)
 		fprintf(out, "again: %s\n", r->options->command);
+	report_rerun_print(r, out);
 	fprintf(out, "%s: %s\n", verdict_name(r->verdict), r->reason);
 }

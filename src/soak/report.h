@@ -51,6 +51,20 @@ struct report_finding {
 	uint64_t count;		    /* mismatches in all */
 };
 
+/* What came of the same seed without migration. */
+enum rerun_outcome {
+	RERUN_NONE, /* it was not asked for, or there was no finding */
+	RERUN_CLEAN,
+	RERUN_CORRUPT,
+	RERUN_UNKNOWN, /* it could not be run to an end: see why */
+};
+
+struct report_rerun {
+	enum rerun_outcome outcome;
+	uint64_t duration_ns;
+	char why[512]; /* what was found, or what kept it; empty if it was clean */
+};
+
 struct report {
 	enum verdict verdict;
 	char reason[512];
@@ -78,6 +92,7 @@ struct report {
 	struct neighbour_failure neighbour_failure;
 	bool nb_injected;
 	struct nb_injection nb_injection;
+	struct report_rerun rerun;
 	char evidence[4096]; /* folder; empty if none */
 	char kmsg[256];	     /* the first suspicious line of the kernel's log */
 	char trouble[512];   /* what kept the run from its end: daemon died, device failed, hang */
@@ -98,6 +113,9 @@ bool report_race_reachable(const struct report *report);
 
 /* Prints the report for people. */
 void report_print(const struct report *report, FILE *out);
+
+/* One line about the rerun, or that there could be one; nothing without a finding. */
+void report_rerun_print(const struct report *report, FILE *out);
 
 /* Prints the finding alone: block, generations, difference. */
 void report_finding_print(const struct report *report, FILE *out);

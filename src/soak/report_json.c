@@ -184,6 +184,21 @@ static json_t *injection_json(const struct report *r)
 			 "monotonic_ns", integer(r->injection.when_ns));
 }
 
+static json_t *rerun_json(const struct report *r)
+{
+	static const char *const outcomes[] = {
+		[RERUN_NONE] = "none",
+		[RERUN_CLEAN] = "clean",
+		[RERUN_CORRUPT] = "corrupt",
+		[RERUN_UNKNOWN] = "unknown",
+	};
+
+	return json_pack("{s:s, s:f, s:s}",
+			 "outcome", outcomes[r->rerun.outcome],
+			 "duration_s", clock_seconds(r->rerun.duration_ns),
+			 "reason", r->rerun.why);
+}
+
 static json_t *report_json(const struct report *r)
 {
 	json_t *root = json_pack(
@@ -227,6 +242,8 @@ static json_t *report_json(const struct report *r)
 							     : block_finding_json(r));
 	else if (r->neighbour_failure.failed)
 		json_object_set_new(root, "finding", neighbour_finding_json(r));
+	if (r->rerun.outcome != RERUN_NONE)
+		json_object_set_new(root, "rerun", rerun_json(r));
 	if (r->kmsg[0])
 		json_object_set_new(root, "kernel_log", json_string(r->kmsg));
 	return root;

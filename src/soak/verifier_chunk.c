@@ -115,7 +115,10 @@ static void block_mismatch(struct chunk *chunk, uint64_t block, const struct led
 		return;
 	}
 	chunk->pass->mismatches++;
-	if (!chunk->pass->quiet)
+	/* Each pass finds it again: a run that goes on says no more than it keeps. */
+	if (!chunk->pass->quiet &&
+	    atomic_load(&ledger_counters(chunk->checker->ledger)->mismatches) <=
+		    LEDGER_FINDINGS_MAX)
 		finding_log(&finding, chunk->view);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "soak/judge.h"
+#include "soak/rerun.h"
 #include "unit.h"
 #include "util/clock.h"
 
@@ -153,6 +154,75 @@ START_TEST(planted_and_missed)
 }
 END_TEST
 
+/* Three times what the finding took, within 10 s and the duration that was asked for. */
+START_TEST(rerun_lasts_long_enough)
+{
+	const struct {
+		uint64_t found_s, duration_s, wanted_s;
+	} cases[] = {{1, 60, 10}, {5, 60, 15}, {30, 60, 60}, {1, 4, 4}, {0, 60, 10}};
+	struct report r;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (unsigned where = 0; where < 3; where++) {
+			uint64_t start = 100 * NS_PER_SEC;
+			uint64_t when = start + cases[i].found_s * NS_PER_SEC;
+
+			report_good(&r, true);
+			options.duration_ns = cases[i].duration_s * NS_PER_SEC;
+			r.migration_start_ns = start;
+			r.finding.present = where < 2;
+			r.finding.workload = where == 1;
+			r.neighbour_failure.failed = where == 2;
+			r.finding.record.when_ns = where == 0 ? when : 0;
+			r.failure.when_ns = where == 1 ? when : 0;
+			r.neighbour_failure.when_ns = where == 2 ? when : 0;
+			ck_assert_uint_eq(rerun_duration(&r), cases[i].wanted_s * NS_PER_SEC);
+		}
+}
+END_TEST
+
+static enum rerun_outcome rerun_of(const struct report *second)
+{
+	struct report_rerun rerun;
+
+	rerun_judge(second, &rerun);
+	ck_assert_uint_eq(rerun.duration_ns, second->duration_ns);
+	/* Whatever is not clean is explained. */
+	ck_assert((rerun.outcome == RERUN_CLEAN) == (rerun.why[0] == 0));
+	return rerun.outcome;
+}
+
+/* A run without migration is INCONCLUSIVE by itself: that is clean here, and nothing else is. */
+START_TEST(rerun_says_what_it_saw)
+{
+	struct report r;
+
+	report_good(&r, true);
+	r.migration.moved = 0;
+	ck_assert_int_eq(judged(&r), VERDICT_INCONCLUSIVE);
+	ck_assert_int_eq(rerun_of(&r), RERUN_CLEAN);
+	r.interrupted = true;
+	ck_assert_int_eq(judged(&r), VERDICT_INCONCLUSIVE);
+	ck_assert_int_eq(rerun_of(&r), RERUN_UNKNOWN);
+	r.interrupted = false;
+	options.inject = FAULT_STALE;
+	judge_report(&r);
+	ck_assert_int_eq(rerun_of(&r), RERUN_UNKNOWN);
+	r.injected = true;
+	judge_report(&r);
+	ck_assert_int_eq(rerun_of(&r), RERUN_CLEAN);
+	strcpy(r.trouble, "the daemon went away");
+	ck_assert_int_eq(judged(&r), VERDICT_ERROR);
+	ck_assert_int_eq(rerun_of(&r), RERUN_UNKNOWN);
+	r.hung = true;
+	ck_assert_int_eq(judged(&r), VERDICT_KERNEL_FAULT);
+	ck_assert_int_eq(rerun_of(&r), RERUN_UNKNOWN);
+	r.finding.present = true;
+	ck_assert_int_eq(judged(&r), VERDICT_CORRUPT);
+	ck_assert_int_eq(rerun_of(&r), RERUN_CORRUPT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("judge");
@@ -165,6 +235,8 @@ int main(void)
 	tcase_add_test(tc, daemon_killed);
 	tcase_add_test(tc, order_of_causes);
 	tcase_add_test(tc, planted_and_missed);
+	tcase_add_test(tc, rerun_lasts_long_enough);
+	tcase_add_test(tc, rerun_says_what_it_saw);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);
 }
