@@ -65,7 +65,8 @@ static const char *const device_marks[] = {
 
 /* As they stand beside the name of the device; the filesystem's own name comes first. */
 static const char *const filesystem_marks[] = {
-	"-fs error (device ", /* ext4, ext2, FAT */
+	"-fs error (device ", /* ext4, ext2 */
+	"): error",	      /* FAT, F2FS */
 	"BTRFS error (device ",
 	"BTRFS critical (device ",
 	"Aborting journal on device ",

@@ -353,11 +353,13 @@ static void run_settle(struct run *run)
 		neighbour_request_stop(run->neighbour);
 	if (run->migrator)
 		migrator_stop(run->migrator);
+	run_hang_progress(run);
 	/* With a finding at hand, time is better spent on telling it. */
 	if (run->workload && (run->report->finding.present || run->report->hung))
 		workload_join(run->workload);
 	else if (run->workload)
 		workload_stop(run->workload);
+	run_hang_progress(run);
 	if (run->verifier) {
 		verifier_stop(run->verifier);
 		if (!run->report->finding.present && !run->report->hung)
@@ -369,19 +371,37 @@ static void run_settle(struct run *run)
 		run_watch(run);
 }
 
+static void parts_free(struct run *run)
+{
+	struct workload *workload = run->workload;
+	struct migrator *migrator = run->migrator;
+	struct verifier *verifier = run->verifier;
+	struct tracering *ring = run->ring;
+	struct movelog *moves = run->moves;
+
+	pthread_mutex_lock(&run->parts_lock);
+	run->workload = NULL;
+	run->migrator = NULL;
+	run->verifier = NULL;
+	run->ring = NULL;
+	run->moves = NULL;
+	pthread_mutex_unlock(&run->parts_lock);
+	workload_free(workload);
+	migrator_free(migrator);
+	tracering_free(ring);
+	movelog_free(moves);
+	verifier_free(verifier);
+}
+
 static void run_end(struct run *run)
 {
 	struct sandbox *sandbox = run->sandbox;
 	char why[256] = "";
 
 	run_neighbour_end(run);
-	run_hang_forget(run);
 	inject_free(run->inject);
-	workload_free(run->workload);
-	migrator_free(run->migrator);
-	tracering_free(run->ring);
-	movelog_free(run->moves);
-	verifier_free(run->verifier);
+	parts_free(run);
+	run_hang_progress(run);
 	if (run->target.ledger && target_unmount(&run->target, why, sizeof(why)))
 		run_trouble(run, why);
 	if (run->sandbox)
@@ -425,7 +445,7 @@ enum verdict run_execute(const struct run_options *options, const struct run_way
 		.options = options,
 		.report = report,
 		.way_out = way_out,
-		.watched_lock = PTHREAD_MUTEX_INITIALIZER,
+		.parts_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	sigset_t signals;
 

@@ -44,16 +44,16 @@ static void look(void *arg, struct watchdog_step *slowest)
 	uint64_t main_since = atomic_load(&run->progress_ns);
 	uint64_t allowance = (MAIN_FACTOR - 1) * run->options->hang_ns;
 
-	pthread_mutex_lock(&run->watched_lock);
-	if (run->watched && run->workload)
+	pthread_mutex_lock(&run->parts_lock);
+	if (run->workload)
 		workers_look(run->workload, slowest);
-	if (run->watched && run->neighbour)
+	if (run->neighbour)
 		neighbour_slowest(run->neighbour, slowest);
-	if (run->watched && run->migrator)
+	if (run->migrator)
 		migrator_slowest(run->migrator, slowest);
-	if (run->watched && run->verifier)
+	if (run->verifier)
 		verifier_slowest(run->verifier, slowest);
-	pthread_mutex_unlock(&run->watched_lock);
+	pthread_mutex_unlock(&run->parts_lock);
 	/* A step that began later than it did, for all that its limit is another. */
 	if (clock_now_ns() > main_since + allowance)
 		watchdog_step_older(slowest, main_since + allowance, "the main thread");
@@ -124,11 +124,16 @@ static void hang_note(struct run *run, const struct watchdog_step *step)
 	tasks_dump(run);
 }
 
+void run_hang_progress(struct run *run)
+{
+	atomic_store(&run->progress_ns, clock_now_ns());
+}
+
 bool run_hang_watch(struct run *run)
 {
 	struct watchdog_step step;
 
-	atomic_store(&run->progress_ns, clock_now_ns());
+	run_hang_progress(run);
 	if (!run->report->hung && run->watchdog && watchdog_hung(run->watchdog, &step))
 		hang_note(run, &step);
 	return run->report->hung;
@@ -166,11 +171,10 @@ static void abandon(void *arg)
 	struct watchdog_step step;
 
 	/* Never given back: nothing that is used here can be freed any more. */
-	pthread_mutex_lock(&run->watched_lock);
+	pthread_mutex_lock(&run->parts_lock);
 	watchdog_hung(run->watchdog, &step);
 	hang_note(run, &step);
-	if (run->watched)
-		evidence_try(run);
+	evidence_try(run);
 	if (!report->duration_ns)
 		report->duration_ns = clock_now_ns() - run->start_ns;
 	judge_report(report);
@@ -194,19 +198,10 @@ void run_hang_start(struct run *run)
 	};
 	int rc;
 
-	run->watched = true;
-	atomic_store(&run->progress_ns, clock_now_ns());
+	run_hang_progress(run);
 	rc = watchdog_start(&options, &run->watchdog);
 	if (rc)
 		run_trouble(run, "cannot start the watchdog");
-}
-
-void run_hang_forget(struct run *run)
-{
-	atomic_store(&run->progress_ns, clock_now_ns());
-	pthread_mutex_lock(&run->watched_lock);
-	run->watched = false;
-	pthread_mutex_unlock(&run->watched_lock);
 }
 
 void run_hang_end(struct run *run)

@@ -126,12 +126,13 @@ bool run_neighbour_damaged(struct run *run)
 
 void run_neighbour_end(struct run *run)
 {
+	struct neighbour *neighbour = run->neighbour;
 	char why[256] = "";
 
-	if (!run->neighbour)
+	if (!neighbour)
 		return;
 	neighbour_stop(run->neighbour);
-	run_hang_forget(run);
+	run_hang_progress(run);
 	if (neighbour_finish(run->neighbour, why, sizeof(why)) && why[0])
 		run_trouble(run, why);
 	neighbour_stats_get(run->neighbour, &run->report->neighbour);
@@ -139,7 +140,9 @@ void run_neighbour_end(struct run *run)
 	if (run->report->neighbour_failure.failed)
 		run_evidence(run);
 	evidence_fsck(run->report, neighbour_fsck_log(run->neighbour));
-	neighbour_free(run->neighbour);
+	pthread_mutex_lock(&run->parts_lock);
 	run->neighbour = NULL;
+	pthread_mutex_unlock(&run->parts_lock);
+	neighbour_free(neighbour);
 	rmdir(run->neighbour_dir);
 }

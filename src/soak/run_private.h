@@ -56,9 +56,9 @@ struct run {
 	_Atomic bool stopping;		    /* for the migration drivers */
 	_Atomic bool collecting, collected; /* the evidence of the first finding */
 	const struct run_way_out *way_out;
-	struct watchdog *watchdog;
-	pthread_mutex_t watched_lock;
-	bool watched;		      /* watched_lock; the watchdog may look at all of the above */
+	struct watchdog *watchdog; /* Whoever frees one of the above takes it away first: the
+				      watchdog's thread uses it. */
+	pthread_mutex_t parts_lock;
 	_Atomic uint64_t progress_ns; /* when the main thread got on last */
 	_Atomic bool dumped;	      /* the kernel's tasks, and ours: */
 	char *tasks;		      /* see tasks.h; NULL: no hang, or no memory */
@@ -76,8 +76,8 @@ void run_hang_start(struct run *run);
 /* From the main loop: takes a hang over, with the kernel's tasks. True if there was one. */
 bool run_hang_watch(struct run *run);
 
-/* What was watched may be freed after this; the main thread is watched still. */
-void run_hang_forget(struct run *run);
+/* The main thread gets on. */
+void run_hang_progress(struct run *run);
 
 /* Ends the watchdog, at the very end. Does not return if it is leaving already. */
 void run_hang_end(struct run *run);

@@ -63,7 +63,7 @@ int selftest_views_open(struct selftest_result *result, struct selftest_views **
 	rc = bench_open(&views->bench);
 	if (rc) {
 		snprintf(result->trouble, sizeof(result->trouble),
-			 "cannot attach a loop device: %s", strerror(-rc));
+			 "cannot set up a loop device: %s", strerror(-rc));
 		free(views);
 		return rc;
 	}

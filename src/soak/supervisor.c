@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -87,8 +88,7 @@ static _Noreturn void child_main(int (*body)(struct supervisor *, void *), void 
 		_exit(1);
 	sigprocmask(SIG_SETMASK, before, NULL);
 	code = body(&supervisor, arg);
-	fflush(NULL);
-	_exit(code);
+	exit(code);
 }
 
 int supervisor_run(int (*body)(struct supervisor *supervisor, void *arg), void *arg)
@@ -100,7 +100,8 @@ int supervisor_run(int (*body)(struct supervisor *supervisor, void *arg), void *
 	signals_passed(&passed);
 	watched = passed;
 	sigaddset(&watched, SIGCHLD);
-	if (pipe2(ends, O_CLOEXEC))
+	/* The run's guardian has the other end, too: never wait for that to be closed. */
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
 	sigprocmask(SIG_BLOCK, &watched, &before);
 	fflush(NULL);

@@ -4,6 +4,7 @@
 set -u
 . "${top_srcdir:-.}/tests/tap.sh" || exit 99
 . "${top_srcdir:-.}/tests/soak/lib.sh" || exit 99
+need_command mke2fs
 
 evidence_check() {
 	like "$1: the reason" "$(tail -n 1 out.txt)" "^KERNEL-FAULT: $2 hangs: no step of it has ended for"
@@ -48,9 +49,9 @@ while ! mountpoint -q "$outer" && [ "$tries" -lt 100 ]; do
 	sleep 0.1
 	tries=$((tries + 1))
 done
-truncate -s 64M "$outer/image"
+truncate -s 96M "$outer/image"
 device=$(losetup -f --show "$outer/image")
-run_background --duration 300s --device "$device" --no-neighbour --hang-after 10s --output evidence
+run_background --duration 300s --device "$device" --reserve-head 32M --hang-after 10s --output evidence
 kill -STOP "$outer_pid"
 run_wait
 is "device stopped: exit 4" "$run_status" 4
