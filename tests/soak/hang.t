@@ -65,7 +65,12 @@ while [ -d "/proc/$work_pid" ] && [ "$tries" -lt 300 ]; do
 done
 fails "device stopped: they end when they can" 1 test -d "/proc/$work_pid"
 losetup -d "$device"
-umount "$outer"
-wait "$outer_pid"
+# The guardian, which waited for the device, too, may still be at it.
+tries=0
+while ! umount "$outer" 2>/dev/null && [ "$tries" -lt 300 ]; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
+fails "device stopped: nobody uses it any more" 1 grep -qF " $outer " /proc/self/mountinfo
 clean "device stopped"
 tap_done
