@@ -399,6 +399,8 @@ static void run_end(struct run *run)
 	char why[256] = "";
 
 	run_neighbour_end(run);
+	if (run_hang_watch(run))
+		run_evidence(run);
 	inject_free(run->inject);
 	parts_free(run);
 	run_hang_progress(run);

@@ -54,7 +54,7 @@ static void look(void *arg, struct watchdog_step *slowest)
 	if (run->verifier)
 		verifier_slowest(run->verifier, slowest);
 	pthread_mutex_unlock(&run->parts_lock);
-	/* A step that began later than it did, for all that its limit is another. */
+	/* It has more time than the others: as if its step had begun that much later. */
 	if (clock_now_ns() > main_since + allowance)
 		watchdog_step_older(slowest, main_since + allowance, "the main thread");
 }
@@ -175,7 +175,7 @@ static void abandon(void *arg)
 	watchdog_hung(run->watchdog, &step);
 	hang_note(run, &step);
 	evidence_try(run);
-	if (!report->duration_ns)
+	if (!report->duration_ns && run->start_ns)
 		report->duration_ns = clock_now_ns() - run->start_ns;
 	judge_report(report);
 	evidence_finish(report);

@@ -56,8 +56,11 @@ struct run {
 	_Atomic bool stopping;		    /* for the migration drivers */
 	_Atomic bool collecting, collected; /* the evidence of the first finding */
 	const struct run_way_out *way_out;
-	struct watchdog *watchdog; /* Whoever frees one of the above takes it away first: the
-				      watchdog's thread uses it. */
+	struct watchdog *watchdog;
+	/*
+	 * The watchdog's thread uses workload, verifier, migrator, moves, ring and neighbour under
+	 * it: whoever frees one takes it out of here first.
+	 */
 	pthread_mutex_t parts_lock;
 	_Atomic uint64_t progress_ns; /* when the main thread got on last */
 	_Atomic bool dumped;	      /* the kernel's tasks, and ours: */

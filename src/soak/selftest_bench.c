@@ -2,11 +2,10 @@
 #include "soak/selftest_bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <fcntl.h>
 
 #include "integrity/tag.h"
 #include "soak/loopdev.h"
