@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,12 +22,18 @@
 #define MOUNTS_MAX 4
 #define SETTINGS_MAX 16
 #define SETTING_LEN 64
+#define UNDO_TRIES 300
 /* A daemon that was asked to end gets this long before it is killed. */
 #define PROCESS_GRACE_MS 3000
 
 struct setting {
 	char path[128];
 	char value[SETTING_LEN];
+};
+
+struct pending {
+	_Atomic bool noted;
+	struct setting setting;
 };
 
 /* Shared with the guardian. The run writes an entry whole before it counts it. */
@@ -37,6 +44,9 @@ struct sandbox_notes {
 	_Atomic pid_t process;
 	_Atomic int settings;
 	struct setting setting[SETTINGS_MAX];
+	struct pending pending[SANDBOX_UNDO_COUNT];
+	_Atomic unsigned frames;
+	uint64_t frame[SANDBOX_FRAMES_MAX];
 	_Atomic bool tracing;
 	char instance[192];
 	char probes[128]; /* file that removes the probe */
@@ -44,6 +54,7 @@ struct sandbox_notes {
 };
 
 struct sandbox {
+	pthread_mutex_t lock; /* of adding settings and frames: drivers have threads */
 	struct sandbox_notes *notes;
 	pid_t guardian;
 	int pipe; /* the guardian sees its end when the run goes */
@@ -116,6 +127,40 @@ static bool settings_undo(struct sandbox_notes *notes)
 	return good;
 }
 
+/* The run's last write of the kind may still be at work, or done. */
+static bool pending_undo(struct pending *pending)
+{
+	const struct setting *setting = &pending->setting;
+	int rc = -EBUSY;
+
+	if (!atomic_load(&pending->noted))
+		return true;
+	for (int try = 0; try < UNDO_TRIES && rc; try++) {
+		rc = setting_write(setting->path, setting->value);
+		if (rc == -EINVAL)
+			rc = 0; /* nothing to undo */
+		if (rc)
+			sleep_ms(10);
+	}
+	if (rc)
+		log_error("cannot write %s to %s: %s", setting->value, setting->path,
+			  strerror(-rc));
+	return rc == 0;
+}
+
+/* Without the file they stay out of use, as whoever asked for that was told. */
+static void frames_undo(struct sandbox_notes *notes)
+{
+	unsigned frames = atomic_load(&notes->frames);
+
+	for (unsigned i = 0; i < frames; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "0x%llx", (unsigned long long)notes->frame[i]);
+		(void)setting_write(sandbox_frames_path(), text);
+	}
+}
+
 /* The instance goes when nobody has files of it open any more; then its probe is free. */
 static bool tracing_undo(struct sandbox_notes *notes)
 {
@@ -140,13 +185,17 @@ static bool tracing_undo(struct sandbox_notes *notes)
 	return gone;
 }
 
-/* Puts back in the reverse order of use: tracing, settings, daemon, mounts, folder. */
+/* Puts back in the reverse order of use: tracing, what is pending, settings, frames, daemon,
+ * mounts, folder. */
 static int notes_undo(struct sandbox_notes *notes)
 {
 	bool good = tracing_undo(notes);
 	pid_t process = atomic_load(&notes->process);
 
+	for (int i = 0; i < SANDBOX_UNDO_COUNT; i++)
+		good &= pending_undo(&notes->pending[i]);
 	good &= settings_undo(notes);
+	frames_undo(notes);
 	if (process > 0)
 		process_end(process);
 	for (int i = atomic_load(&notes->mounts) - 1; i >= 0; i--)
@@ -211,6 +260,7 @@ int sandbox_create(struct sandbox **out)
 
 	if (!sandbox)
 		return -ENOMEM;
+	pthread_mutex_init(&sandbox->lock, NULL);
 	sandbox->notes = mmap(NULL, sizeof(*sandbox->notes), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sandbox->notes == MAP_FAILED) {
@@ -284,6 +334,42 @@ int sandbox_note_tracing(struct sandbox *sandbox, const char *tracing, const cha
 	return 0;
 }
 
+int sandbox_note_undo(struct sandbox *sandbox, enum sandbox_undo who, const char *path,
+		      const char *value)
+{
+	struct pending *pending = &sandbox->notes->pending[who];
+
+	atomic_store(&pending->noted, false);
+	if (!path)
+		return 0;
+	if (strlen(path) >= sizeof(pending->setting.path) || strlen(value) >= SETTING_LEN)
+		return -ENAMETOOLONG;
+	strcpy(pending->setting.path, path);
+	strcpy(pending->setting.value, value);
+	atomic_store(&pending->noted, true);
+	return 0;
+}
+
+int sandbox_note_frame(struct sandbox *sandbox, uint64_t pfn)
+{
+	struct sandbox_notes *notes = sandbox->notes;
+	unsigned n;
+
+	pthread_mutex_lock(&sandbox->lock);
+	n = atomic_load(&notes->frames);
+	if (n < SANDBOX_FRAMES_MAX) {
+		notes->frame[n] = pfn;
+		atomic_store(&notes->frames, n + 1);
+	}
+	pthread_mutex_unlock(&sandbox->lock);
+	return n < SANDBOX_FRAMES_MAX ? 0 : -ENOSPC;
+}
+
+const char *sandbox_frames_path(void)
+{
+	return "/sys/kernel/debug/hwpoison/unpoison-pfn";
+}
+
 static int setting_read(const char *path, char *value, size_t len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -300,7 +386,8 @@ static int setting_read(const char *path, char *value, size_t len)
 	return 0;
 }
 
-int sandbox_set(struct sandbox *sandbox, const char *path, const char *value)
+/* Remembers the present value, unless there is one. */
+static int setting_note(struct sandbox *sandbox, const char *path)
 {
 	struct sandbox_notes *notes = sandbox->notes;
 	int n = atomic_load(&notes->settings), rc;
@@ -308,7 +395,7 @@ int sandbox_set(struct sandbox *sandbox, const char *path, const char *value)
 
 	for (int i = 0; i < n; i++)
 		if (strcmp(notes->setting[i].path, path) == 0)
-			return setting_write(path, value);
+			return 0;
 	if (n == SETTINGS_MAX)
 		return -ENOSPC;
 	entry = &notes->setting[n];
@@ -319,7 +406,17 @@ int sandbox_set(struct sandbox *sandbox, const char *path, const char *value)
 		return rc;
 	strcpy(entry->path, path);
 	atomic_store(&notes->settings, n + 1);
-	return setting_write(path, value);
+	return 0;
+}
+
+int sandbox_set(struct sandbox *sandbox, const char *path, const char *value)
+{
+	int rc;
+
+	pthread_mutex_lock(&sandbox->lock);
+	rc = setting_note(sandbox, path);
+	pthread_mutex_unlock(&sandbox->lock);
+	return rc ? rc : setting_write(path, value);
 }
 
 void sandbox_abandon(struct sandbox *sandbox)

@@ -11,6 +11,7 @@
 #define CHURNFS_SOAK_SANDBOX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct sandbox;
@@ -39,9 +40,34 @@ int sandbox_note_tracing(struct sandbox *sandbox, const char *tracing, const cha
 
 /*
  * Remembers the present value of a setting (a file of /proc/sys or /sys), then writes VALUE.
- * The first remembered value is put back at the end. -ENOSPC when too many are noted.
+ * The first remembered value is put back at the end. -ENOSPC when too many are noted. Any thread.
  */
 int sandbox_set(struct sandbox *sandbox, const char *path, const char *value);
+
+/* Who has something to undo; each for itself. */
+enum sandbox_undo {
+	SANDBOX_UNDO_BLOCK, /* a memory block that is offline */
+	SANDBOX_UNDO_CMA,   /* memory that was allocated from an area */
+	SANDBOX_UNDO_COUNT,
+};
+
+/*
+ * Notes that VALUE must be written to the file PATH at the end, for something that is about to be
+ * done; PATH NULL when it has been undone. Of each WHO, the last one counts. Returns 0 or
+ * -ENAMETOOLONG.
+ */
+int sandbox_note_undo(struct sandbox *sandbox, enum sandbox_undo who, const char *path,
+		      const char *value);
+
+/*
+ * Notes a page frame that is about to be taken out of use, to be given back at the end where the
+ * kernel can do that (see sandbox_frames_path()). Returns 0 or -ENOSPC.
+ */
+int sandbox_note_frame(struct sandbox *sandbox, uint64_t pfn);
+#define SANDBOX_FRAMES_MAX 64u
+
+/* The file that gives page frames back: of debugfs, and only with CONFIG_HWPOISON_INJECT. */
+const char *sandbox_frames_path(void);
 
 /*
  * Lets the guardian put everything back although this process cannot end, and does not wait for
