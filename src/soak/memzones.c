@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "soak/memzones.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGE_PART 4u
+
+/* The fields of a zone in /proc/zoneinfo, in their order: its name first, its place last. */
+static int zoneinfo_read(FILE *file, struct memzone zone[MEMZONES_MAX])
+{
+	struct memzone now = {0};
+	unsigned long value;
+	char line[256];
+	int count = 0;
+
+	while (count < (int)MEMZONES_MAX && fgets(line, sizeof(line), file)) {
+		unsigned long spanned = now.end;
+
+		if (sscanf(line, "Node %d, zone %15s", &now.node, now.name) == 2)
+			now.managed = now.end = 0;
+		else if (sscanf(line, " spanned %lu", &value) == 1)
+			now.end = value;
+		else if (sscanf(line, " managed %lu", &value) == 1)
+			now.managed = value;
+		else if (sscanf(line, " start_pfn: %lu", &value) == 1 && now.managed &&
+			 strcmp(now.name, "DMA") != 0) {
+			zone[count] = now;
+			zone[count].start = value;
+			zone[count++].end = value + spanned;
+		}
+	}
+	return count;
+}
+
+static void free_set(struct memzone *zone, int zones, const char *line)
+{
+	char name[16];
+	int node, at, n;
+	uint64_t blocks = 0;
+	unsigned long value;
+
+	if (sscanf(line, "Node %d, zone %15s %n", &node, name, &at) != 2)
+		return;
+	for (unsigned order = 0; sscanf(line + at, "%lu %n", &value, &n) == 1; order++, at += n)
+		if (order >= MEMZONE_BLOCK_SHIFT)
+			blocks += value << (order - MEMZONE_BLOCK_SHIFT);
+	for (int i = 0; i < zones; i++)
+		if (zone[i].node == node && strcmp(zone[i].name, name) == 0)
+			zone[i].blocks_free = blocks;
+}
+
+int memzones_read(struct memzone zone[MEMZONES_MAX])
+{
+	FILE *file = fopen("/proc/zoneinfo", "re");
+	char line[512];
+	int zones;
+
+	if (!file)
+		return -errno;
+	zones = zoneinfo_read(file, zone);
+	fclose(file);
+	if (!zones)
+		return -ENODATA;
+	file = fopen("/proc/buddyinfo", "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file))
+		free_set(zone, zones, line);
+	fclose(file);
+	return zones;
+}
+
+bool memzone_large(const struct memzone *zone, unsigned zones, const struct memzone *which)
+{
+	uint64_t largest = 0;
+
+	for (unsigned i = 0; i < zones; i++)
+		if (zone[i].managed > largest)
+			largest = zone[i].managed;
+	return which->managed >= largest / LARGE_PART;
+}
+
+uint64_t memzones_free_blocks(void)
+{
+	struct memzone zone[MEMZONES_MAX];
+	int zones = memzones_read(zone);
+	uint64_t blocks = 0;
+
+	for (int i = 0; i < zones; i++)
+		blocks += zone[i].blocks_free;
+	return blocks;
+}
