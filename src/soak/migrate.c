@@ -13,13 +13,16 @@
 #include "util/log.h"
 
 const struct migrate_driver *const migrate_drivers[] = {
-	&migrate_numa,
-	&migrate_compact,
-	NULL,
+	&migrate_numa,	  &migrate_compact,	 &migrate_node, &migrate_thp, &migrate_hugetlb,
+	&migrate_offline, &migrate_soft_offline, &migrate_cma,	NULL,
 };
 
 /* Before drivers are compared, each has so much time. */
 #define MEASURE_NS (3 * NS_PER_SEC)
+/* This is enough for one that has not moved a page in it. */
+#define MEASURE_IDLE_NS NS_PER_SEC
+/* A driver that has to make room for others keeps its turn for so long. */
+#define TURN_NS NS_PER_SEC
 /* Of the time, in parts: for the driver that moves most, and for each of the others. */
 #define SHARE_BEST 20
 #define SHARE_OTHERS 1
@@ -55,13 +58,19 @@ static const struct migrate_driver *driver_find(const char *name, size_t len)
 	return NULL;
 }
 
+int migrate_automatic(const struct migrate_driver *driver, char *why, size_t len)
+{
+	return driver->automatic ? driver->automatic(why, len) : 0;
+}
+
 static int select_auto(struct migrate_selection *selection, char *why, size_t len)
 {
 	char reason[160];
 	int n = snprintf(why, len, "nothing here can migrate pages:");
 
 	for (size_t i = 0; migrate_drivers[i]; i++) {
-		if (migrate_drivers[i]->probe(reason, sizeof(reason)) == 0)
+		if (migrate_drivers[i]->probe(reason, sizeof(reason)) == 0 &&
+		    migrate_automatic(migrate_drivers[i], reason, sizeof(reason)) == 0)
 			selection->driver[selection->count++] = migrate_drivers[i];
 		else if (n > 0 && (size_t)n < len)
 			n += snprintf(why + n, len - (size_t)n, " %s: %s;",
@@ -142,6 +151,12 @@ static int cycle_run(struct migrate_thread *thread)
 	return rc;
 }
 
+static void turn_end(struct migrate_thread *thread)
+{
+	if (thread && thread->driver->pause)
+		thread->driver->pause(thread->state);
+}
+
 static void *thread_main(void *arg)
 {
 	struct migrate_thread *thread = arg;
@@ -149,6 +164,7 @@ static void *thread_main(void *arg)
 
 	while (!rc && !atomic_load(&thread->migrator->stop))
 		rc = cycle_run(thread);
+	turn_end(thread);
 	return NULL;
 }
 
@@ -156,6 +172,11 @@ static double score(const struct migrate_stats *stats)
 {
 	return ((double)stats->moved + HOT_WEIGHT * (double)stats->moved_neighbour) /
 	       (double)(stats->ns + 1);
+}
+
+static bool measured(const struct migrate_stats *stats)
+{
+	return stats->ns >= (stats->moved ? MEASURE_NS : MEASURE_IDLE_NS);
 }
 
 /* Only this thread writes the statistics, so it may read them without the lock. */
@@ -169,7 +190,7 @@ static struct migrate_thread *turn_next(struct migrator *migrator)
 
 		if (t->gave_up)
 			continue;
-		if (t->stats.ns < MEASURE_NS)
+		if (!measured(&t->stats))
 			return t;
 		if (!best || score(&t->stats) > score(&best->stats))
 			best = t;
@@ -188,14 +209,45 @@ static struct migrate_thread *turn_next(struct migrator *migrator)
 	return next;
 }
 
+static struct migrate_thread *turn_keep(struct migrate_thread *now, uint64_t since_ns)
+{
+	bool keep = now && !now->gave_up && now->driver->pause;
+
+	return keep && clock_now_ns() - since_ns < TURN_NS ? now : NULL;
+}
+
 static void *turns_main(void *arg)
 {
 	struct migrator *migrator = arg;
-	struct migrate_thread *thread;
+	struct migrate_thread *now = NULL, *next;
+	uint64_t since_ns = 0;
 
-	while (!atomic_load(&migrator->stop) && (thread = turn_next(migrator)))
-		thread->gave_up = cycle_run(thread) != 0;
+	while (!atomic_load(&migrator->stop)) {
+		next = turn_keep(now, since_ns);
+		if (!next)
+			next = turn_next(migrator);
+		if (!next)
+			break;
+		if (next != now) {
+			turn_end(now);
+			since_ns = clock_now_ns();
+		}
+		now = next;
+		now->gave_up = cycle_run(now) != 0;
+	}
+	turn_end(now);
 	return NULL;
+}
+
+/* Of several that take turns, one that cannot start is left out. */
+static int start_failed(struct migrator *migrator, struct migrate_thread *thread, int rc)
+{
+	thread->gave_up = true;
+	thread->stats.error = rc;
+	thread->state = NULL;
+	migrator->count++;
+	log_warning("migration driver %s cannot start: %s", thread->driver->name, strerror(-rc));
+	return 0;
 }
 
 static int driver_start(struct migrator *migrator, const struct migrate_driver *driver,
@@ -209,7 +261,7 @@ static int driver_start(struct migrator *migrator, const struct migrate_driver *
 	thread->stats.name = driver->name;
 	rc = driver->start(target, &thread->state);
 	if (rc)
-		return rc;
+		return turns ? start_failed(migrator, thread, rc) : rc;
 	migrator->count++;
 	if (turns)
 		return 0;

@@ -63,14 +63,30 @@ struct migrate_driver {
 	const char *what; /* a few words for probe */
 	/* 0 if this kernel and machine offer it; else a negative errno, and WHY in words. */
 	int (*probe)(char *why, size_t len);
+	/*
+	 * After probe(): 0 if "auto" may take the driver here; else a negative errno, and WHY NOT
+	 * in words. NULL: as probe() says.
+	 */
+	int (*automatic)(char *why, size_t len);
 	int (*start)(const struct migrate_target *target, void **state);
 	/* One round: at most a second or so. Negative errno: the driver gives up. */
 	int (*cycle)(void *state, struct migrate_cycle *cycle);
+	/*
+	 * Another driver's turn comes: gives back what would be in its way. NULL: nothing. Called
+	 * by the thread that calls cycle().
+	 */
+	void (*pause)(void *state);
 	void (*stop)(void *state);
 };
 
+extern const struct migrate_driver migrate_cma;
 extern const struct migrate_driver migrate_compact;
+extern const struct migrate_driver migrate_hugetlb;
+extern const struct migrate_driver migrate_node;
 extern const struct migrate_driver migrate_numa;
+extern const struct migrate_driver migrate_offline;
+extern const struct migrate_driver migrate_soft_offline;
+extern const struct migrate_driver migrate_thp;
 
 struct migrate_stats {
 	const char *name;
@@ -105,10 +121,13 @@ struct migrate_selection {
 	const struct migrate_driver *driver[MIGRATE_DRIVERS_MAX];
 };
 
+/* 0 if "auto" may take DRIVER here, else a negative errno with WHY NOT; after a good probe. */
+int migrate_automatic(const struct migrate_driver *driver, char *why, size_t len);
+
 /*
- * Resolves "auto" (all that work here, in turns), "none", or a comma-separated list of names.
- * Returns 0; -EINVAL for an unknown name; -ENOTSUP when a named driver does not work here. WHY says
- * so.
+ * Resolves "auto" (all that work here and may be taken unasked, in turns), "none", or a
+ * comma-separated list of names. Returns 0; -EINVAL for an unknown name; -ENOTSUP when a named
+ * driver does not work here. WHY says so.
  */
 int migrate_select(const char *list, struct migrate_selection *selection, char *why, size_t len);
 

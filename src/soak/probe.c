@@ -78,9 +78,12 @@ static bool drivers_print(FILE *out)
 	fputs("migration drivers:\n", out);
 	for (size_t i = 0; migrate_drivers[i]; i++) {
 		bool good = migrate_drivers[i]->probe(why, sizeof(why)) == 0;
-		char text[256];
+		char text[512];
+		int n = snprintf(text, sizeof(text), "%s: %s", migrate_drivers[i]->what, why);
 
-		snprintf(text, sizeof(text), "%s: %s", migrate_drivers[i]->what, why);
+		if (good && migrate_automatic(migrate_drivers[i], why, sizeof(why)) && n > 0 &&
+		    (size_t)n < sizeof(text))
+			snprintf(text + n, sizeof(text) - (size_t)n, "; not in auto: %s", why);
 		line(out, migrate_drivers[i]->name, good, text);
 		any |= good;
 	}
