@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who of several migration drivers gets its turn, with made-up drivers; and the log of moves. */
+/*
+ * Who of several migration drivers gets its turn, with made-up drivers; the log of moves; and, in
+ * files of their own, the drivers there are.
+ */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
+#include "migrate_cases.h"
 #include "soak/migrate.h"
 #include "soak/movelog.h"
 #include "unit.h"
@@ -74,10 +78,71 @@ static int cycle_fails(void *state, struct migrate_cycle *cycle)
 	return -EIO;
 }
 
-static const struct migrate_driver good = {"good", "", always, start, cycle_good, stop};
-static const struct migrate_driver poor = {"poor", "", always, start, cycle_poor, stop};
-static const struct migrate_driver hot = {"hot", "", always, start, cycle_hot, stop};
-static const struct migrate_driver fails = {"fails", "", always, start, cycle_fails, stop};
+static int start_fails(const struct migrate_target *target, void **state)
+{
+	(void)target;
+	(void)state;
+	return -ENOMEM;
+}
+
+/* Works, and moves nothing. */
+static int cycle_idle(void *state, struct migrate_cycle *cycle)
+{
+	(void)state;
+	sleep_ns(CYCLE_NS);
+	cycle->candidates = 100;
+	return 0;
+}
+
+/* A driver that holds something which others must not meet. */
+static int start_holder(const struct migrate_target *target, void **state)
+{
+	static _Atomic bool held;
+
+	(void)target;
+	*state = &held;
+	return 0;
+}
+
+static int cycle_holds(void *state, struct migrate_cycle *cycle)
+{
+	*(_Atomic bool *)state = true;
+	return cycle_poor(state, cycle);
+}
+
+static void pause_holder(void *state)
+{
+	*(_Atomic bool *)state = false;
+}
+
+static int cycle_meets(void *state, struct migrate_cycle *cycle)
+{
+	return *(_Atomic bool *)state ? -EDEADLK : cycle_good(state, cycle);
+}
+
+static const struct migrate_driver good = {
+	.name = "good", .probe = always, .start = start, .cycle = cycle_good, .stop = stop};
+static const struct migrate_driver poor = {
+	.name = "poor", .probe = always, .start = start, .cycle = cycle_poor, .stop = stop};
+static const struct migrate_driver hot = {
+	.name = "hot", .probe = always, .start = start, .cycle = cycle_hot, .stop = stop};
+static const struct migrate_driver fails = {
+	.name = "fails", .probe = always, .start = start, .cycle = cycle_fails, .stop = stop};
+static const struct migrate_driver idle = {
+	.name = "idle", .probe = always, .start = start, .cycle = cycle_idle, .stop = stop};
+static const struct migrate_driver unable = {
+	.name = "unable", .probe = always, .start = start_fails, .cycle = cycle_good, .stop = stop};
+static const struct migrate_driver holder = {.name = "holder",
+					     .probe = always,
+					     .start = start_holder,
+					     .cycle = cycle_holds,
+					     .pause = pause_holder,
+					     .stop = stop};
+static const struct migrate_driver meets = {.name = "meets",
+					    .probe = always,
+					    .start = start_holder,
+					    .cycle = cycle_meets,
+					    .stop = stop};
 
 /* Runs the selection for a while; STATS gets what each driver did. */
 static void run(const struct migrate_selection *selection, struct migrate_stats *stats)
@@ -117,6 +182,47 @@ START_TEST(one_gives_up)
 	ck_assert_uint_eq(stats[0].attempts, 1);
 	ck_assert_int_eq(stats[0].error, -EIO);
 	ck_assert_uint_gt(stats[1].ns, RUN_S / 2 * NS_PER_SEC);
+}
+END_TEST
+
+/* It costs less time than one that moves a little. */
+START_TEST(idle_costs_little)
+{
+	const struct migrate_selection selection = {
+		.count = 2, .turns = true, .driver = {&idle, &good}};
+	struct migrate_stats stats[2];
+
+	run(&selection, stats);
+	ck_assert_uint_gt(stats[0].attempts, 1);
+	ck_assert_uint_gt(stats[1].ns, stats[0].ns * 4);
+}
+END_TEST
+
+START_TEST(one_cannot_start)
+{
+	const struct migrate_selection selection = {
+		.count = 2, .turns = true, .driver = {&unable, &good}};
+	struct migrate_stats stats[2];
+
+	run(&selection, stats);
+	ck_assert_uint_eq(stats[0].attempts, 0);
+	ck_assert_int_eq(stats[0].error, -ENOMEM);
+	ck_assert_uint_gt(stats[1].ns, RUN_S / 2 * NS_PER_SEC);
+}
+END_TEST
+
+/* Nobody else runs while the holder holds, and it gets more than one turn. */
+START_TEST(turns_are_handed_over)
+{
+	const struct migrate_selection selection = {
+		.count = 3, .turns = true, .driver = {&holder, &meets, &fails}};
+	struct migrate_stats stats[3];
+
+	run(&selection, stats);
+	ck_assert_int_eq(stats[1].error, 0);
+	ck_assert_uint_gt(stats[0].attempts, 0);
+	ck_assert_uint_gt(stats[1].attempts, 0);
+	ck_assert_int_eq(stats[2].error, -EIO);
 }
 END_TEST
 
@@ -169,8 +275,13 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, the_best_has_most_turns, 0, 2);
 	tcase_add_test(tc, one_gives_up);
+	tcase_add_test(tc, idle_costs_little);
+	tcase_add_test(tc, one_cannot_start);
+	tcase_add_test(tc, turns_are_handed_over);
 	tcase_add_test(tc, at_once);
 	tcase_add_test(tc, moves_are_remembered);
 	suite_add_tcase(suite, tc);
+	suite_add_tcase(suite, migrate_parts_case());
+	suite_add_tcase(suite, migrate_drivers_case());
 	return unit_run(suite);
 }

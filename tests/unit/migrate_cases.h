@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CHURNFS_TESTS_MIGRATE_CASES_H
+#define CHURNFS_TESTS_MIGRATE_CASES_H
+
+#include <check.h>
+
+/* The drivers there are: which are selected, what probe says of them, and thp and hugetlb at work.
+ */
+TCase *migrate_drivers_case(void);
+
+/* The parts that drivers are made of: memory blocks, zones, notes of the sandbox. */
+TCase *migrate_parts_case(void);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "migrate_cases.h"
+#include "soak/memblock.h"
+#include "soak/memzones.h"
+#include "soak/sandbox.h"
+
+#define WAIT_TRIES 3000
+
+static struct memblock block_make(uint64_t number, int node, const char *zone)
+{
+	struct memblock block = {.number = number, .node = node, .online = true, .removable = true};
+
+	snprintf(block.zone, sizeof(block.zone), "%s", zone);
+	return block;
+}
+
+/* Only one between two others of its node and zone goes. */
+START_TEST(zones_keep_their_ends)
+{
+	static const bool spare[] = {false, true, true, false, false, false, false, false};
+	struct memblock block[8];
+	struct memblocks blocks = {.count = 8, .block = block};
+
+	for (uint64_t i = 0; i < 4; i++)
+		block[i] = block_make(i, 0, "Normal");
+	block[4] = block_make(4, 0, "Movable");
+	block[5] = block_make(5, 0, "Movable");
+	block[6] = block_make(6, 1, "Movable");
+	block[7] = block_make(7, 1, "Normal");
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert_int_eq(memblocks_spare(&blocks, &block[i]), spare[i]);
+	/* One that is offline counts no more, and cannot go. */
+	block[0].online = block[2].online = false;
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert(!memblocks_spare(&blocks, &block[i]));
+}
+END_TEST
+
+START_TEST(some_blocks_never_go)
+{
+	struct memblock block[8];
+	struct memblocks blocks = {.count = 8, .block = block};
+
+	for (uint64_t i = 0; i < 8; i++)
+		block[i] = block_make(i, 0, "Normal");
+	ck_assert(memblocks_spare(&blocks, &block[3]));
+	block[3].removable = false;
+	ck_assert(!memblocks_spare(&blocks, &block[3]));
+	for (uint64_t i = 0; i < 8; i++)
+		block[i] = block_make(i, 0, "none");
+	ck_assert(!memblocks_spare(&blocks, &block[3]));
+	for (uint64_t i = 0; i < 8; i++)
+		block[i] = block_make(i, -1, "Normal");
+	ck_assert(!memblocks_spare(&blocks, &block[3]));
+}
+END_TEST
+
+START_TEST(block_comes_back_to_its_zone)
+{
+	struct memblock movable = block_make(7, 0, "Movable"), normal = block_make(8, 0, "Normal");
+	char path[MEMBLOCK_PATH_LEN];
+
+	ck_assert_str_eq(memblock_online_value(&movable), "online_movable");
+	ck_assert_str_eq(memblock_online_value(&normal), "online_kernel");
+	memblock_path(&movable, path);
+	ck_assert_str_eq(path, "/sys/devices/system/memory/memory7/state");
+}
+END_TEST
+
+/* Against the machine: blocks are as large as the kernel says and lie side by side. */
+START_TEST(blocks_of_this_machine)
+{
+	struct memblocks blocks;
+	int rc = memblocks_read(&blocks);
+
+	if (rc == -ENOENT)
+		return; /* a kernel without */
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_gt(blocks.count, 0);
+	for (size_t i = 0; i < blocks.count; i++) {
+		const struct memblock *block = &blocks.block[i];
+
+		ck_assert_uint_eq((block->end - block->start) * 4096, blocks.block_bytes);
+		ck_assert_uint_eq(block->start, block->number * (blocks.block_bytes / 4096));
+		ck_assert_uint_gt(strlen(block->zone), 0);
+	}
+	memblocks_free(&blocks);
+}
+END_TEST
+
+START_TEST(zones_of_this_machine)
+{
+	struct memzone zone[MEMZONES_MAX];
+	int zones = memzones_read(zone);
+	bool large = false;
+
+	ck_assert_int_gt(zones, 0);
+	for (int i = 0; i < zones; i++) {
+		ck_assert_str_ne(zone[i].name, "DMA");
+		ck_assert_uint_gt(zone[i].managed, 0);
+		ck_assert_uint_le(zone[i].managed, zone[i].end - zone[i].start);
+		ck_assert_uint_le(zone[i].blocks_free << MEMZONE_BLOCK_SHIFT, zone[i].managed);
+		large |= memzone_large(zone, (unsigned)zones, &zone[i]);
+	}
+	ck_assert(large);
+}
+END_TEST
+
+static void file_read(const char *path, char *text, size_t len)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n;
+
+	ck_assert_int_ge(fd, 0);
+	n = read(fd, text, len - 1);
+	ck_assert_int_ge(n, 0);
+	text[n] = 0;
+	close(fd);
+}
+
+static bool file_becomes(const char *path, const char *wanted)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	char text[64];
+
+	for (int i = 0; i < WAIT_TRIES; i++) {
+		file_read(path, text, sizeof(text));
+		if (strcmp(text, wanted) == 0)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+/* A run that notes PATH, and perhaps undoes that, before it is killed. */
+static void killed_with_note(const char *path, bool withdrawn)
+{
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct sandbox *sandbox;
+
+		if (sandbox_create(&sandbox) ||
+		    sandbox_note_undo(sandbox, SANDBOX_UNDO_BLOCK, "/nonexistent", "x") ||
+		    sandbox_note_undo(sandbox, SANDBOX_UNDO_BLOCK, path, "online"))
+			_exit(1);
+		if (withdrawn)
+			sandbox_note_undo(sandbox, SANDBOX_UNDO_BLOCK, NULL, NULL);
+		/* Something that tells when the guardian is through. */
+		if (sandbox_set(sandbox, getenv("MIGRATE_DONE"), "set"))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+}
+
+START_TEST(what_is_pending_is_undone)
+{
+	char path[] = "/tmp/churnfs-undo-XXXXXX", done[] = "/tmp/churnfs-done-XXXXXX", text[64];
+	int fd = mkstemp(path), done_fd = mkstemp(done);
+
+	if (geteuid() != 0) {
+		printf("# left out: a sandbox needs root\n");
+		return;
+	}
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_ge(done_fd, 0);
+	ck_assert_int_eq(write(done_fd, "put back", 8), 8);
+	ck_assert_int_eq(setenv("MIGRATE_DONE", done, 1), 0);
+	killed_with_note(path, true);
+	ck_assert(file_becomes(done, "put back"));
+	file_read(path, text, sizeof(text));
+	ck_assert_str_eq(text, "");
+	killed_with_note(path, false);
+	ck_assert(file_becomes(path, "online"));
+	close(fd);
+	close(done_fd);
+	unlink(path);
+	unlink(done);
+}
+END_TEST
+
+START_TEST(frames_are_bounded)
+{
+	struct sandbox *sandbox;
+
+	if (geteuid() != 0) {
+		printf("# left out: a sandbox needs root\n");
+		return;
+	}
+	if (access(sandbox_frames_path(), F_OK) == 0)
+		return; /* would give these frames back */
+	ck_assert_int_eq(sandbox_create(&sandbox), 0);
+	for (uint64_t i = 0; i < SANDBOX_FRAMES_MAX; i++)
+		ck_assert_int_eq(sandbox_note_frame(sandbox, i), 0);
+	ck_assert_int_eq(sandbox_note_frame(sandbox, 1), -ENOSPC);
+	/* A kernel that cannot give them back is no failure. */
+	ck_assert_int_eq(sandbox_destroy(sandbox), 0);
+}
+END_TEST
+
+TCase *migrate_parts_case(void)
+{
+	TCase *tc = tcase_create("parts");
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, zones_keep_their_ends);
+	tcase_add_test(tc, some_blocks_never_go);
+	tcase_add_test(tc, block_comes_back_to_its_zone);
+	tcase_add_test(tc, blocks_of_this_machine);
+	tcase_add_test(tc, zones_of_this_machine);
+	tcase_add_test(tc, what_is_pending_is_undone);
+	tcase_add_test(tc, frames_are_bounded);
+	return tc;
+}
