@@ -303,9 +303,14 @@ int migrator_start(const struct migrate_selection *selection, const struct migra
 	return 0;
 }
 
-void migrator_stop(struct migrator *migrator)
+void migrator_request_stop(struct migrator *migrator)
 {
 	atomic_store(&migrator->stop, true);
+}
+
+void migrator_stop(struct migrator *migrator)
+{
+	migrator_request_stop(migrator);
 	if (migrator->taking_turns)
 		pthread_join(migrator->turns, NULL);
 	migrator->taking_turns = false;

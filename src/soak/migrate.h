@@ -137,6 +137,9 @@ struct migrator;
 int migrator_start(const struct migrate_selection *selection, const struct migrate_target *target,
 		   struct migrator **migrator, char *why, size_t len);
 
+/* Asks the threads to end after their current cycle. Does not wait. Any thread. */
+void migrator_request_stop(struct migrator *migrator);
+
 /* Ends the threads after their current cycle; the statistics stay. */
 void migrator_stop(struct migrator *migrator);
 void migrator_free(struct migrator *migrator);

@@ -27,13 +27,14 @@
 
 #define NODES_MAX 1024
 #define PAGES_MAX 1024u
-/* The set of hot pages changes slowly. */
+/* The set of hot pages changes slowly, and to find it takes long: so much of the time at most. */
 #define CHOICE_NS NS_PER_SEC
+#define CHOICE_SHARE 20u
 /* Some mistakes show in mappings that have lasted for a while, so they are not ended often. */
 #define DROP_NS (8 * NS_PER_SEC)
 /* Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
    did not begin. */
-#define TRIPS_MAX 5u
+#define TRIPS_MAX 31u
 #define LIST_MAX 4096u
 #define CALLS 4u
 
@@ -41,8 +42,9 @@ struct numa_state {
 	const struct migrate_target *target;
 	struct devpages dp;
 	int node[2];
-	unsigned side; /* node that the pages go to next */
-	uint64_t chosen_ns, dropped_ns;
+	unsigned side;	    /* node that the pages go to next */
+	uint64_t choice_ns; /* when to choose again; 0: not begun */
+	uint64_t dropped_ns;
 	size_t count;
 	size_t hot_first, hot_count; /* those of them that the neighbour looks up */
 	uint32_t pages[PAGES_MAX];
@@ -150,11 +152,17 @@ static void pages_drop(struct numa_state *s)
 		verifier_resume(s->target->verifier);
 }
 
+/* The neighbour's come first: they are known without a search. */
 static void pages_choose(struct numa_state *s)
 {
-	s->count = hotpages_choose(s->target, &s->dp, s->pages, PAGES_MAX);
+	uint64_t start = clock_now_ns(), took;
+	size_t max = s->choice_ns || !s->target->hot_count ? PAGES_MAX : s->target->hot_count;
+
+	s->count = hotpages_choose(s->target, &s->dp, s->pages, max < PAGES_MAX ? max : PAGES_MAX);
 	hotpages_of_neighbour(s->target, &s->dp, s->pages, s->count, &s->hot_first, &s->hot_count);
-	s->chosen_ns = clock_now_ns();
+	took = clock_now_ns() - start;
+	s->choice_ns =
+		start + took + (CHOICE_SHARE * took > CHOICE_NS ? CHOICE_SHARE * took : CHOICE_NS);
 }
 
 /* Fills the lists for TRIPS trips of COUNT pages from FIRST on. */
@@ -231,16 +239,18 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 	struct numa_state *s = arg;
 	int rc = 0;
 
-	if (!s->chosen_ns)
+	if (!s->choice_ns) {
 		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), MIGRATE_NICE);
+		s->dropped_ns = clock_now_ns();
+	}
 	if (clock_now_ns() - s->dropped_ns > DROP_NS)
 		pages_drop(s);
-	if (clock_now_ns() - s->chosen_ns > CHOICE_NS)
+	if (clock_now_ns() >= s->choice_ns)
 		pages_choose(s);
 	if (s->count == 0) {
 		/* Nothing is hot yet. */
-		usleep(10000);
-		s->chosen_ns = 1;
+		usleep(100000);
+		s->choice_ns = 1;
 		return 0;
 	}
 	if (s->hot_count < s->count)

@@ -144,7 +144,10 @@ int pageset_after(struct pageset *set, struct migrate_cycle *cycle)
 	int rc = hotpages_locate(&set->dp, set->pages, set->count, set->after);
 
 	if (!rc)
-		hotpages_count(set->target, &set->dp, set->pages, set->count, set->before,
-			       set->after, set->flags, cycle);
+		hotpages_count(set->target, &set->dp, set->pages, set->count,
+			       &(struct hotpages_seen){.before = set->before,
+						       .after = set->after,
+						       .flags = set->flags},
+			       cycle);
 	return rc;
 }

@@ -239,6 +239,16 @@ void run_evidence(struct run *run)
 	run->collected = true;
 }
 
+/* So that evidence shows what was found, and counters what it took to find it. */
+static void migration_end(struct run *run)
+{
+	if (run->options->keep_going)
+		return;
+	run->stopping = true;
+	if (run->migrator)
+		migrator_request_stop(run->migrator);
+}
+
 /* Takes the first finding over from whoever has it, once, and keeps the evidence. */
 static void finding_take(struct run *run)
 {
@@ -251,6 +261,7 @@ static void finding_take(struct run *run)
 		r->finding.present = r->finding.workload = true;
 	if (!r->finding.present && !r->neighbour_failure.failed)
 		return;
+	migration_end(run);
 	run_evidence(run);
 }
 
