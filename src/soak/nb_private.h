@@ -61,6 +61,7 @@ struct nb_thread {
 	unsigned index;
 	bool roams; /* from CPU to CPU; else it keeps to one */
 	uint64_t swept_ns;
+	uint64_t round_ns;	   /* what the last update of inodes took */
 	_Atomic uint64_t since_ns; /* when the present step began; 0: waiting at the gate, or ended
 				    */
 	unsigned legs;
@@ -91,6 +92,7 @@ struct neighbour {
 	pthread_cond_t changed;
 	unsigned running;		  /* lock; threads that are not waiting at the gate */
 	bool inodes_held;		  /* lock; no thread may begin to update inodes */
+	unsigned inodes_let;		  /* lock; how often they may again */
 	unsigned inodes_busy;		  /* lock; threads that update inodes just now */
 	struct neighbour_failure failure; /* lock */
 	atomic_bool failed;

@@ -175,6 +175,7 @@ void neighbour_let_inodes(struct neighbour *nb)
 {
 	pthread_mutex_lock(&nb->lock);
 	nb->inodes_held = false;
+	nb->inodes_let++;
 	pthread_cond_broadcast(&nb->changed);
 	pthread_mutex_unlock(&nb->lock);
 }
@@ -183,6 +184,7 @@ void neighbour_let_inodes(struct neighbour *nb)
 static int round_inodes(struct nb_thread *t)
 {
 	struct neighbour *nb = t->nb;
+	uint64_t start;
 	int rc;
 
 	pthread_mutex_lock(&nb->lock);
@@ -193,7 +195,9 @@ static int round_inodes(struct nb_thread *t)
 	pthread_mutex_unlock(&nb->lock);
 	if (rc)
 		return 0;
+	start = clock_now_ns();
 	rc = round_do(t);
+	t->round_ns = clock_now_ns() - start;
 	pthread_mutex_lock(&nb->lock);
 	if (--nb->inodes_busy == 0 && nb->inodes_held)
 		pthread_cond_broadcast(&nb->changed);
@@ -232,22 +236,25 @@ static int round_roaming(struct nb_thread *t)
 	return rc;
 }
 
-/* A pause of up to twice what the round took, so half of the time in all. */
-static void pause_after(struct nb_thread *t, uint64_t took)
+/*
+ * A pause of up to twice what the round took, so half of the time in all. Pages that have just been
+ * evicted are looked up again at once.
+ */
+static void pause_after_round(struct nb_thread *t)
 {
-	uint64_t most = 2 * took < PAUSE_NS_MAX ? 2 * took : PAUSE_NS_MAX;
-	const struct timespec pause = {.tv_nsec = (long)rng_below(&t->rng, most + 1)};
+	struct neighbour *nb = t->nb;
+	uint64_t most = 2 * t->round_ns < PAUSE_NS_MAX ? 2 * t->round_ns : PAUSE_NS_MAX;
+	uint64_t end = clock_now_ns() + rng_below(&t->rng, most + 1);
+	const struct timespec until = {.tv_sec = (time_t)(end / NS_PER_SEC),
+				       .tv_nsec = (long)(end % NS_PER_SEC)};
+	unsigned times;
+	int rc = 0;
 
-	nanosleep(&pause, NULL);
-}
-
-static int round_interrupting(struct nb_thread *t)
-{
-	uint64_t start = clock_now_ns();
-	int rc = round_inodes(t);
-
-	pause_after(t, clock_now_ns() - start);
-	return rc;
+	pthread_mutex_lock(&nb->lock);
+	times = nb->inodes_let;
+	while (!rc && nb->inodes_let == times && !atomic_load(&nb->stop))
+		rc = pthread_cond_timedwait(&nb->changed, &nb->lock, &until);
+	pthread_mutex_unlock(&nb->lock);
 }
 
 static void *thread_main(void *arg)
@@ -261,10 +268,11 @@ static void *thread_main(void *arg)
 		prctl(PR_SET_TIMERSLACK, 1UL);
 		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), INTERRUPTING_NICE);
 	}
-	while (!rc && gate_pass(t->nb, &t->since_ns))
-		rc = t->roams	    ? round_roaming(t)
-		     : interrupting ? round_interrupting(t)
-				    : round_inodes(t);
+	while (!rc && gate_pass(t->nb, &t->since_ns)) {
+		rc = t->roams ? round_roaming(t) : round_inodes(t);
+		if (interrupting)
+			pause_after_round(t);
+	}
 	atomic_store(&t->since_ns, 0);
 	gate_leave(t->nb);
 	return NULL;

@@ -135,13 +135,17 @@ int neighbour_mount(const struct neighbour_options *options, struct neighbour **
 		    size_t len)
 {
 	struct neighbour *nb = calloc(1, sizeof(*nb));
+	pthread_condattr_t attr;
 	int rc = -ENOMEM;
 
 	if (!nb)
 		return rc;
 	nb->options = *options;
 	pthread_mutex_init(&nb->lock, NULL);
-	pthread_cond_init(&nb->changed, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&nb->changed, &attr);
+	pthread_condattr_destroy(&attr);
 	nb->device_fd = -1;
 	rc = options_check(options);
 	if (!rc) {
