@@ -30,8 +30,12 @@
 /* The set of hot pages changes slowly, and to find it takes long: so much of the time at most. */
 #define CHOICE_NS NS_PER_SEC
 #define CHOICE_SHARE 20u
-/* Some mistakes show in mappings that have lasted for a while, so they are not ended often. */
-#define DROP_NS (8 * NS_PER_SEC)
+/*
+ * Some mistakes show in mappings that have lasted for a while, others when pages are evicted: each
+ * time one page in so many is dropped.
+ */
+#define DROP_NS NS_PER_SEC
+#define DROP_TURNS 32u
 /* Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
    did not begin. */
 #define TRIPS_MAX 31u
@@ -45,6 +49,7 @@ struct numa_state {
 	unsigned side;	    /* node that the pages go to next */
 	uint64_t choice_ns; /* when to choose again; 0: not begun */
 	uint64_t dropped_ns;
+	unsigned drop_turn;
 	size_t count;
 	size_t hot_first, hot_count; /* those of them that the neighbour looks up */
 	uint32_t pages[PAGES_MAX];
@@ -135,21 +140,17 @@ static int numa_start(const struct migrate_target *target, void **out)
 	return 0;
 }
 
-static int run_drop(void *arg, size_t first, size_t length, size_t position)
-{
-	(void)position;
-	devpages_drop(arg, first, length);
-	return 0;
-}
-
 static void pages_drop(struct numa_state *s)
 {
 	s->dropped_ns = clock_now_ns();
-	if (s->target->verifier)
-		verifier_pause(s->target->verifier);
-	devpages_each_run(s->pages, s->count, run_drop, &s->dp);
-	if (s->target->verifier)
-		verifier_resume(s->target->verifier);
+	s->drop_turn = (s->drop_turn + 1) % DROP_TURNS;
+	for (size_t i = s->drop_turn; i < s->count; i += DROP_TURNS) {
+		/* A mapped page cannot be evicted. */
+		if (s->target->verifier)
+			verifier_unmap(s->target->verifier, (uint64_t)s->pages[i] * DEVPAGE_SIZE,
+				       DEVPAGE_SIZE);
+		devpages_drop(&s->dp, s->pages[i], 1);
+	}
 }
 
 /* The neighbour's come first: they are known without a search. */

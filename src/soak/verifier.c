@@ -268,6 +268,14 @@ int verifier_final_pass(struct verifier *verifier)
 	return 0;
 }
 
+void verifier_unmap(struct verifier *verifier, uint64_t offset, uint64_t length)
+{
+	const struct verifier_device *device = &verifier->device;
+
+	if (offset + length <= device->map_bytes)
+		madvise((char *)(uintptr_t)device->map + offset, length, MADV_DONTNEED);
+}
+
 void verifier_pause(struct verifier *verifier)
 {
 	pthread_rwlock_wrlock(&verifier->pause);

@@ -64,6 +64,12 @@ void verifier_slowest(struct verifier *verifier, struct watchdog_step *slowest);
 int verifier_final_pass(struct verifier *verifier);
 
 /*
+ * Takes LENGTH bytes at OFFSET (multiples of a page) out of the mapping, so that they can be evicted
+ * unless a thread looks at them just then. Beyond its end: nothing. Any thread.
+ */
+void verifier_unmap(struct verifier *verifier, uint64_t offset, uint64_t length);
+
+/*
  * Between these no thread reads through the page cache, and the mapping is empty, so that pages can
  * be evicted and are brought back by the caller alone. Any thread; short.
  */
