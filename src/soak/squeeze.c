@@ -8,13 +8,12 @@
 #include <unistd.h>
 
 #include "soak/hugepool.h"
+#include "soak/lockedmem.h"
 #include "soak/memzones.h"
 #include "soak/plug.h"
-#include "soak/sandbox.h"
 #include "util/clock.h"
 #include "util/units.h"
 
-#define UNEVICTABLE_PATH "/proc/sys/vm/compact_unevictable_allowed"
 /* Beside busy workers at the same priority, memory is never in pieces. */
 #define DRIVER_NICE (-15)
 #define PAGES_MAX 16384u
@@ -72,8 +71,8 @@ int squeeze_open(struct squeeze *s, const struct migrate_target *target)
 		pageset_close(&s->set);
 		return rc;
 	}
-	if (target->sandbox && access(UNEVICTABLE_PATH, W_OK) == 0)
-		sandbox_set(target->sandbox, UNEVICTABLE_PATH, "0");
+	if (target->sandbox)
+		lockedmem_allow(target->sandbox);
 	return 0;
 }
 

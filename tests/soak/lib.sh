@@ -6,12 +6,17 @@ need_root
 need_fuse
 need_loop
 
+# One at a time: settings of the whole machine are changed, and moves are counted.
+exec 9>"$top_builddir/tests/soak/lock"
+flock 9
+
 # Whatever a run makes lies below here, so that leftovers can be told from other people's things.
 export TMPDIR=$tap_tmp/work
 mkdir "$TMPDIR"
 cd "$tap_tmp" || exit 99
 
-settings='/proc/sys/vm/percpu_pagelist_high_fraction /proc/sys/vm/compaction_proactiveness'
+settings='/proc/sys/vm/percpu_pagelist_high_fraction /proc/sys/vm/compaction_proactiveness
+	/proc/sys/vm/compact_unevictable_allowed /proc/sys/vm/nr_hugepages'
 settings_now() {
 	for setting in $settings; do
 		[ -r "$setting" ] && echo "$setting $(cat "$setting")"
