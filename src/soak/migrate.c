@@ -308,6 +308,23 @@ void migrator_request_stop(struct migrator *migrator)
 	atomic_store(&migrator->stop, true);
 }
 
+static bool cycle_on(struct migrator *migrator)
+{
+	for (unsigned i = 0; i < migrator->count; i++)
+		if (atomic_load(&migrator->thread[i].since_ns))
+			return true;
+	return false;
+}
+
+void migrator_await(struct migrator *migrator, uint64_t ns)
+{
+	const struct timespec pause = {.tv_nsec = (long)NS_PER_MS};
+	uint64_t end = clock_now_ns() + ns;
+
+	while (cycle_on(migrator) && clock_now_ns() < end)
+		nanosleep(&pause, NULL);
+}
+
 void migrator_stop(struct migrator *migrator)
 {
 	migrator_request_stop(migrator);

@@ -140,6 +140,9 @@ int migrator_start(const struct migrate_selection *selection, const struct migra
 /* Asks the threads to end after their current cycle. Does not wait. Any thread. */
 void migrator_request_stop(struct migrator *migrator);
 
+/* Waits until no driver is in a cycle, NS nanoseconds at most. After migrator_request_stop(). */
+void migrator_await(struct migrator *migrator, uint64_t ns);
+
 /* Ends the threads after their current cycle; the statistics stay. */
 void migrator_stop(struct migrator *migrator);
 void migrator_free(struct migrator *migrator);

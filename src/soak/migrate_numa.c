@@ -36,8 +36,10 @@
  */
 #define DROP_NS NS_PER_SEC
 #define DROP_TURNS 32u
-/* Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
-   did not begin. */
+/*
+ * Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
+ * did not begin. Places in between are known from the trace only (trace ring of the evidence).
+ */
 #define TRIPS_MAX 31u
 #define LIST_MAX 4096u
 #define CALLS 4u
@@ -256,7 +258,7 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 	}
 	if (s->hot_count < s->count)
 		rc = pages_send(s, 0, s->count, 1, cycle);
-	for (unsigned i = 0; i < CALLS && s->hot_count && !rc; i++)
+	for (unsigned i = 0; i < CALLS && s->hot_count && !rc && !*s->target->stop; i++)
 		rc = pages_send(s, s->hot_first, s->hot_count, TRIPS_MAX, cycle);
 	return rc;
 }

@@ -22,6 +22,8 @@
 #define VERIFY_DIRECT_PERIOD_NS (2 * NS_PER_SEC)
 /* A dying daemon fails a request (EIO, if it was being copied to it) before its end is seen. */
 #define DEATH_NS (2 * NS_PER_SEC)
+/* A cycle of a migration driver hardly takes longer. */
+#define CYCLE_NS (2 * NS_PER_SEC)
 #define WORKER_BYTES_MAX (16ULL << 20)
 #define WORKER_NODES_MAX 4000u
 
@@ -245,8 +247,11 @@ static void migration_end(struct run *run)
 	if (run->options->keep_going)
 		return;
 	run->stopping = true;
-	if (run->migrator)
-		migrator_request_stop(run->migrator);
+	if (!run->migrator)
+		return;
+	migrator_request_stop(run->migrator);
+	/* Only a cycle that has ended says where pages were. */
+	migrator_await(run->migrator, CYCLE_NS);
 }
 
 /* Takes the first finding over from whoever has it, once, and keeps the evidence. */

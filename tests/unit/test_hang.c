@@ -169,7 +169,12 @@ static void driver_stop(void *state)
 }
 
 static const struct migrate_driver sleeper = {
-	"sleeper", "", always, driver_start, cycle_sleeps, driver_stop,
+	.name = "sleeper",
+	.what = "",
+	.probe = always,
+	.start = driver_start,
+	.cycle = cycle_sleeps,
+	.stop = driver_stop,
 };
 
 START_TEST(a_driver_that_sleeps)
