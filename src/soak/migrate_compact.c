@@ -53,10 +53,13 @@ static const unsigned kind_share[KINDS] = {
 	[KIND_HOT] = 1,
 	[KIND_WINDOW] = 2,
 };
-/* The others begin as if they had had so much of theirs: what is quickest comes first. */
-#define HEAD_START_NS (2 * NS_PER_SEC)
+/*
+ * First a window, which drives other people's pages up, out of the way of the shuttle; this is the
+ * quickest to show a race of pages that are looked up. Hot pages begin as if they had had so much.
+ */
+#define HOT_LATE_NS (4 * NS_PER_SEC)
 /* Of the memory, one part in so many is the shuttle's. */
-#define SHUTTLE_MEMORY 4u
+#define SHUTTLE_MEMORY 2u
 
 struct compact_state {
 	const struct migrate_target *target;
@@ -397,8 +400,8 @@ static int begin(struct compact_state *s)
 {
 	priority_set(DRIVER_NICE);
 	s->begun = true;
-	for (enum kind kind = KIND_HOT; kind < KINDS; kind++)
-		s->kind_ns[kind] = kind_share[kind] * HEAD_START_NS;
+	s->kind_ns[KIND_SHUTTLE] = 1;
+	s->kind_ns[KIND_HOT] = HOT_LATE_NS;
 	return compact_once(s);
 }
 

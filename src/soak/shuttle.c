@@ -47,7 +47,8 @@ struct shuttle {
 	size_t count;
 	unsigned sides;
 	struct side side[SIDES_MAX];
-	struct lockedmem bulk; /* in all free places elsewhere */
+	struct lockedmem bulk; /* in all free places elsewhere; a part of it for each side */
+	size_t taken;	       /* of each part */
 	size_t flush_pages;
 	bool built;
 	uint64_t built_ns;
@@ -173,17 +174,21 @@ void shuttle_free(struct shuttle *s)
 /* Takes what is free in small blocks, which is what single pages are taken from first. */
 static void build(struct shuttle *s)
 {
-	size_t want, share;
+	size_t room = s->bulk.pages / s->sides, want = (fragments() + BULK_SLACK) / s->sides;
 
-	if (s->built)
+	/* Places that were taken in vain are given up when there is no room for more. */
+	if (want > room - s->taken && s->taken) {
 		lockedmem_release(&s->bulk, 0, s->bulk.pages);
-	want = fragments() + BULK_SLACK;
-	share = (want < s->bulk.pages ? want : s->bulk.pages) / s->sides;
+		s->taken = 0;
+	}
+	if (want > room - s->taken)
+		want = room - s->taken;
 	for (unsigned i = 0; i < s->sides; i++) {
 		/* Each CPU takes from the memory near to it. */
 		cpus_pin(s->side[i].cpu);
-		lockedmem_take(&s->bulk, i * share, share);
+		lockedmem_take(&s->bulk, i * room + s->taken, want);
 	}
+	s->taken += want;
 	s->flush_pages = pcp_pages();
 	s->built = true;
 	s->built_ns = clock_now_ns();
