@@ -137,7 +137,9 @@ static void moves_print(const struct place *at, struct movelog *moves, FILE *fil
 	size_t count =
 		movelog_find(moves, at->first + at->offset / DEVPAGE_SIZE, last, MOVES_SHOWN);
 
-	fprintf(file, "its last moves (monotonic time, page frame number before and after):\n");
+	fprintf(file,
+		"its last moves (monotonic time, page frame number before and after; all trips\n"
+		"of one move_pages(2) are one):\n");
 	for (size_t i = 0; i < count; i++)
 		fprintf(file, "  %.6f  0x%llx -> 0x%llx\n", (double)last[i].when_ns / 1e9,
 			(unsigned long long)last[i].before, (unsigned long long)last[i].after);
