@@ -108,7 +108,7 @@ void run_options_usage(FILE *out)
 	      "                       misdirected or zeroed\n"
 	      "  --keep-going         go on after a finding\n"
 	      "  --rerun              after a finding, run the same seed without migration, too\n"
-	      "  --hang-after TIME    a step of any thread that takes longer hangs (30s)\n"
+	      "  --hang-after TIME    a step of any thread that takes longer hangs (60s)\n"
 	      "  --output DIR         folder for the report and the evidence\n"
 	      "  --json FILE          write the report as JSON\n"
 	      "  --junit FILE         write the report as JUnit XML, for Jenkins\n"
@@ -355,7 +355,7 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 		.migrate = "auto",
 		.backend = "auto",
 		.image_dir = tmp && *tmp ? tmp : "/tmp",
-		.hang_ns = 30 * NS_PER_SEC,
+		.hang_ns = 60 * NS_PER_SEC,
 		.memory_max = memory_available() / 4,
 		.inject = FAULT_NONE,
 		.neighbour = true,
