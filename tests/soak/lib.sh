@@ -61,17 +61,22 @@ run() {
 	fi
 }
 
-# run_background ARG...: sets $run_pid once the daemon has mounted, $work_pid, the process that does
-# the work, and $daemon_pid.
-run_background() {
-	churnstress run --json "$tap_tmp/report.json" "$@" >out.txt 2>&1 &
-	run_pid=$!
+# Waits until the daemon of the run $run_pid is there, and sets $work_pid and $daemon_pid.
+daemon_await() {
 	tries=0
 	while ! { work_pid=$(pgrep -P "$run_pid" -x churnstress) &&
 		daemon_pid=$(pgrep -P "$work_pid" -x churnfs); } && [ "$tries" -lt 300 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done
+}
+
+# run_background ARG...: sets $run_pid once the daemon has mounted, $work_pid, the process that does
+# the work, and $daemon_pid.
+run_background() {
+	churnstress run --json "$tap_tmp/report.json" "$@" >out.txt 2>&1 &
+	run_pid=$!
+	daemon_await
 	# Into the run proper: workers have made something.
 	sleep 1
 }

@@ -9,11 +9,7 @@ set -u
 churnstress run --duration 10s --size 32M --seed 1 --ktap --json "$tap_tmp/report.json" \
 	--junit junit.xml --prometheus soak.prom --timeline timeline.jsonl >ktap.txt 2>err.txt &
 run_pid=$!
-tries=0
-while ! pgrep -P "$run_pid" -x churnfs >/dev/null && [ "$tries" -lt 300 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
+daemon_await
 # The daemon is there; the main loop, which answers, may not be yet.
 kill -USR1 "$run_pid"
 tries=0
