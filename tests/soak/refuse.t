@@ -67,7 +67,7 @@ refused "no space for the image" 'cannot make an image of 192 MiB .*No space.*us
 refused "no /dev/fuse" 'cannot use /dev/fuse' \
 	without 'mount -t tmpfs t /dev' churnstress run
 refused "no compaction" 'this kernel has no compaction' \
-	without 'mount -t tmpfs t /proc/sys/vm' churnstress run
+	without 'mount -t tmpfs t /proc/sys/vm' churnstress run --migrate compact
 if command -v setpriv >/dev/null && chmod 755 "$tap_tmp" &&
 	setpriv --reuid=65534 --regid=65534 --clear-groups churnstress run --help >/dev/null 2>&1; then
 	refused "not root" 'needs root' \
