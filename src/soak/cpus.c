@@ -2,6 +2,8 @@
 #include "soak/cpus.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The main thread is never kept to one, so its set is that of the process. */
@@ -36,4 +38,9 @@ void cpus_pin(int cpu)
 	else if (allowed_get(&set))
 		return;
 	sched_setaffinity(0, sizeof(set), &set);
+}
+
+void cpus_nice(int nice)
+{
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
 }

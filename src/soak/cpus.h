@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The CPUs that this process may use, and keeping threads to one of them. */
+/* The CPUs that this process may use, keeping threads to one of them, and their priority there. */
 #ifndef CHURNFS_SOAK_CPUS_H
 #define CHURNFS_SOAK_CPUS_H
 
@@ -13,5 +13,8 @@ int cpus_nth(uint64_t nth);
  * fewer CPUs than it shows.
  */
 void cpus_pin(int cpu);
+
+/* Sets the nice value of the calling thread alone, not of its process. Failure is none. */
+void cpus_nice(int nice);
 
 #endif

@@ -14,10 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "soak/cpus.h"
 #include "soak/filler.h"
 #include "soak/hotpages.h"
 #include "soak/migrate.h"
@@ -121,11 +120,6 @@ static void compact_stop(void *arg)
 	free(s->flags);
 	free(s->buf);
 	free(s);
-}
-
-static void priority_set(int nice)
-{
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
 }
 
 static int compact_once(struct compact_state *s)
@@ -398,7 +392,7 @@ static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)
 /* Packs everyone else's movable pages at the top, out of the way. */
 static int begin(struct compact_state *s)
 {
-	priority_set(DRIVER_NICE);
+	cpus_nice(DRIVER_NICE);
 	s->begun = true;
 	s->kind_ns[KIND_SHUTTLE] = 1;
 	s->kind_ns[KIND_HOT] = HOT_LATE_NS;

@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "soak/cpus.h"
 #include "soak/hotpages.h"
 #include "soak/migrate.h"
 #include "soak/verifier.h"
@@ -243,7 +243,7 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 	int rc = 0;
 
 	if (!s->choice_ns) {
-		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), MIGRATE_NICE);
+		cpus_nice(MIGRATE_NICE);
 		s->dropped_ns = clock_now_ns();
 	}
 	if (clock_now_ns() - s->dropped_ns > DROP_NS)

@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -266,7 +264,7 @@ static void *thread_main(void *arg)
 	cpus_pin(cpus_nth(t->index));
 	if (interrupting) {
 		prctl(PR_SET_TIMERSLACK, 1UL);
-		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), INTERRUPTING_NICE);
+		cpus_nice(INTERRUPTING_NICE);
 	}
 	while (!rc && gate_pass(t->nb, &t->since_ns)) {
 		rc = t->roams ? round_roaming(t) : round_inodes(t);

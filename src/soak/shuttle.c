@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "soak/cpus.h"
@@ -96,11 +94,6 @@ static size_t fragments(void)
 	if (file)
 		fclose(file);
 	return pages;
-}
-
-static void priority_set(int nice)
-{
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
 }
 
 static bool side_known(const struct shuttle *s, int cpu)
@@ -283,9 +276,9 @@ static int compact(struct shuttle *s)
 {
 	int rc;
 
-	priority_set(MIGRATE_NICE);
+	cpus_nice(MIGRATE_NICE);
 	rc = write(s->compact_fd, "1", 1) == 1 ? 0 : -errno;
-	priority_set(SHUTTLE_NICE);
+	cpus_nice(SHUTTLE_NICE);
 	return rc;
 }
 

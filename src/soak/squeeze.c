@@ -3,10 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "soak/cpus.h"
 #include "soak/hugepool.h"
 #include "soak/lockedmem.h"
 #include "soak/memzones.h"
@@ -166,7 +165,7 @@ int squeeze_cycle(struct squeeze *s, int (*push)(void *arg, size_t blocks), void
 	int rc;
 
 	if (!s->prepared)
-		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), DRIVER_NICE);
+		cpus_nice(DRIVER_NICE);
 	s->prepared = true;
 	rc = arrange(s);
 	if (rc <= 0)
