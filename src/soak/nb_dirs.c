@@ -19,7 +19,7 @@
 
 #define DIRS 48u
 #define DIRS_PER_STEP 4u
-#define OPS_PER_DIR 4u
+#define OPS_PER_DIR 16u
 /* Larger directories are watched in their first blocks only; the names are, in all. */
 #define BLOCKS_MAX 16u
 #define GETDENTS_BYTES 32768u
@@ -121,6 +121,7 @@ static const struct nb_shadow *block_guess(struct dirs *s, const struct dir *dir
 static int names_report(struct dirs *s, const struct dir *dir, const struct nb_names_wrong *wrong)
 {
 	const struct nb_shadow *b = block_guess(s, dir, wrong->name);
+	char where[48] = "a directory";
 	struct neighbour_failure f = {
 		.leg = NEIGHBOUR_DIRS,
 		.kind = wrong->known ? FAULT_STALE : FAULT_GARBAGE,
@@ -132,11 +133,12 @@ static int names_report(struct dirs *s, const struct dir *dir, const struct nb_n
 	if (b) {
 		f.block = b->block;
 		f.offset = b->block * b->size;
+		snprintf(where, sizeof(where), "directory block %" PRIu64, f.block);
 	}
 	snprintf(f.text, sizeof(f.text),
-		 "neighbour %s (dirs): directory block %" PRIu64 " is %s: in dirs%u the name %.16s "
-		 "is %s (generation %u expected, %u found)",
-		 s->nb->options.profile.text, f.block, fault_kind_name(f.kind),
+		 "neighbour %s (dirs): %s is %s: in dirs%u the name %.16s is %s (generation %u "
+		 "expected, %u found)",
+		 s->nb->options.profile.text, where, fault_kind_name(f.kind),
 		 (unsigned)(dir - s->dir), wrong->name, wrong->what, wrong->expected, wrong->found);
 	return nb_fail_block(s->nb, &f);
 }
@@ -180,6 +182,14 @@ static int name_add(struct dirs *s, struct dir *dir, const char *name)
 	return 0;
 }
 
+/* A name that is there and must not be, or the reverse, is looked for in the directory's blocks. */
+static int failed_change(struct dirs *s, struct dir *dir, const char *what, int rc)
+{
+	int found = rc == -ENOENT || rc == -EEXIST ? names_verify(s, dir) : 0;
+
+	return found ? found : failed_call(s, what, rc);
+}
+
 static int slot_change(struct dirs *s, struct dir *dir, unsigned slot)
 {
 	uint32_t *generation = &dir->names.generation[slot];
@@ -192,15 +202,15 @@ static int slot_change(struct dirs *s, struct dir *dir, unsigned slot)
 		int rc = name_add(s, dir, new);
 
 		if (rc)
-			return failed_call(s, "adding a name", rc);
+			return failed_change(s, dir, "adding a name", rc);
 		*generation = next;
 	} else if (rng_below(&s->rng, 4)) {
 		if (renameat(dir->fd, old, dir->fd, new))
-			return failed_call(s, "renaming", -errno);
+			return failed_change(s, dir, "renaming", -errno);
 		*generation = next;
 	} else {
 		if (unlinkat(dir->fd, old, 0))
-			return failed_call(s, "unlinking a name", -errno);
+			return failed_change(s, dir, "unlinking a name", -errno);
 		*generation = 0;
 	}
 	return 0;

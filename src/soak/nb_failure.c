@@ -75,6 +75,22 @@ int nb_fail_block(struct neighbour *nb, const struct neighbour_failure *failure)
 	return -EUCLEAN;
 }
 
+/*
+ * All names are ours: the filesystem has lost one that it must have, or kept one that was taken
+ * away, as in an older state.
+ */
+static int fail_contradiction(struct neighbour *nb, enum neighbour_leg leg, const char *what,
+			      int rc)
+{
+	struct neighbour_failure f = {.leg = leg, .kind = FAULT_STALE};
+
+	snprintf(f.text, sizeof(f.text),
+		 "neighbour %s (%s): %s: %s, which contradicts all that was done",
+		 nb->options.profile.text, neighbour_leg_name(leg), what, strerror(-rc));
+	nb_fail_block(nb, &f);
+	return rc;
+}
+
 int nb_fail_call(struct neighbour *nb, enum neighbour_leg leg, const char *what, int rc)
 {
 	const char *name = neighbour_leg_name(leg);
@@ -99,10 +115,7 @@ int nb_fail_call(struct neighbour *nb, enum neighbour_leg leg, const char *what,
 	case EEXIST:
 	case ENODATA:
 	case ENOTEMPTY:
-		/* All names are ours: the filesystem has lost or kept one that it must not. */
-		return nb_fail(nb, leg, NEIGHBOUR_CORRUPT, rc,
-			       "neighbour %s (%s): %s: %s, which contradicts all that was done",
-			       nb->options.profile.text, name, what, strerror(-rc));
+		return fail_contradiction(nb, leg, what, rc);
 	default:
 		return nb_fail(nb, leg, NEIGHBOUR_TROUBLE, rc, "neighbour %s (%s): %s: %s",
 			       nb->options.profile.text, name, what, strerror(-rc));
