@@ -46,12 +46,12 @@ int hotpages_open(struct devpages *dp, const struct migrate_target *target)
 	return rc;
 }
 
-/* The number of a hot page of the neighbour, or false when it lies beyond what is mapped. */
-static bool hot_number(const struct migrate_target *target, const struct devpages *dp, size_t index,
-		       uint32_t *number)
+/* The number of a page of the neighbour, or false when it lies beyond what is mapped. */
+static bool page_number(const struct migrate_target *target, const struct devpages *dp,
+			uint64_t offset, uint32_t *number)
 {
 	size_t first = target->apart ? dp->pages : 0, limit = first ? dp->apart_pages : dp->pages;
-	uint64_t page = target->hot[index].offset / DEVPAGE_SIZE;
+	uint64_t page = offset / DEVPAGE_SIZE;
 
 	*number = (uint32_t)(first + page);
 	return page < limit;
@@ -63,9 +63,21 @@ size_t hotpages_of_cpu(const struct migrate_target *target, const struct devpage
 	size_t count = 0;
 
 	for (size_t i = 0; i < target->hot_count && count < max; i++)
-		if (target->hot[i].cpu == cpu && hot_number(target, dp, i, &pages[count]))
+		if (target->hot[i].cpu == cpu &&
+		    page_number(target, dp, target->hot[i].offset, &pages[count]))
 			count++;
 	qsort(pages, count, sizeof(*pages), compare_pages);
+	return count;
+}
+
+size_t hotpages_watched(const struct migrate_target *target, const struct devpages *dp,
+			uint32_t *pages, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < target->watched_count && count < max; i++)
+		if (page_number(target, dp, target->watched[i], &pages[count]))
+			count++;
 	return count;
 }
 
@@ -76,7 +88,7 @@ size_t hotpages_choose(const struct migrate_target *target, const struct devpage
 	size_t count = 0;
 
 	for (size_t i = 0; i < target->hot_count && count < max; i++)
-		if (hot_number(target, dp, i, &pages[count]))
+		if (page_number(target, dp, target->hot[i].offset, &pages[count]))
 			count++;
 	for (size_t page = target->head_bytes / DEVPAGE_SIZE; page < dp->pages && count < max;
 	     page++)

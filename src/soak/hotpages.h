@@ -27,6 +27,10 @@ size_t hotpages_choose(const struct migrate_target *target, const struct devpage
 size_t hotpages_of_cpu(const struct migrate_target *target, const struct devpages *dp, int cpu,
 		       uint32_t *pages, size_t max);
 
+/* Fills PAGES, sorted, with those of neighbour_watched_pages(), at most MAX. Returns how many. */
+size_t hotpages_watched(const struct migrate_target *target, const struct devpages *dp,
+			uint32_t *pages, size_t max);
+
 /* Where in PAGES (sorted) those of the neighbour lie: COUNT from FIRST on. */
 void hotpages_of_neighbour(const struct migrate_target *target, const struct devpages *dp,
 			   const uint32_t *pages, size_t total, size_t *first, size_t *count);

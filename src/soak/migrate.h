@@ -46,6 +46,8 @@ struct migrate_target {
 	struct neighbour *neighbour;	      /* held while its pages are evicted; may be NULL */
 	const struct neighbour_hot_page *hot; /* see neighbour_hot_pages() */
 	size_t hot_count;
+	const uint64_t *watched; /* see neighbour_watched_pages() */
+	size_t watched_count;
 };
 
 /* What one cycle of a driver did. */

@@ -6,6 +6,10 @@
  * or made with numa=fake=2 on the kernel's command line. MPOL_MF_MOVE_ALL, because the verifiers
  * map the pages too. At times the pages are dropped, dirty as they are.
  *
+ * The pages of the neighbour's other blocks go along, some at a time: where a kernel does not look
+ * who holds a buffer, the long sections in which a directory is searched and changed are hit sooner
+ * than the short ones of an inode.
+ *
  * Each call first has every CPU empty its lists of pages, which takes longer than to move some
  * pages. So one call makes many trips: the pages are named again for each, with the other node.
  * What moved is read from the nodes that it reports, trip by trip; a page that was evicted and read
@@ -43,18 +47,22 @@
 #define TRIPS_MAX 31u
 #define LIST_MAX 4096u
 #define CALLS 4u
+/* So many of the watched pages go along with each call, once. */
+#define WATCHED_PAGES 1024u
+#define WATCHED_MAX 4096u
 
 struct numa_state {
 	const struct migrate_target *target;
 	struct devpages dp;
 	int node[2];
-	unsigned side;	    /* node that the pages go to next */
 	uint64_t choice_ns; /* when to choose again; 0: not begun */
 	uint64_t dropped_ns;
 	unsigned drop_turn;
 	size_t count;
 	size_t hot_first, hot_count; /* those of them that the neighbour looks up */
 	uint32_t pages[PAGES_MAX];
+	size_t watched_count, watched_next;
+	uint32_t watched[WATCHED_MAX];
 	/* For one call: all pages for each trip. */
 	void *address[LIST_MAX];
 	int nodes[LIST_MAX], status[LIST_MAX];
@@ -134,6 +142,7 @@ static int numa_start(const struct migrate_target *target, void **out)
 		free(s);
 		return rc;
 	}
+	s->watched_count = hotpages_watched(target, &s->dp, s->watched, WATCHED_MAX);
 	if (nodes_find(s->node) < 2) {
 		numa_stop(s);
 		return -ENODEV;
@@ -168,16 +177,16 @@ static void pages_choose(struct numa_state *s)
 		start + took + (CHOICE_SHARE * took > CHOICE_NS ? CHOICE_SHARE * took : CHOICE_NS);
 }
 
-/* Fills the lists for TRIPS trips of COUNT pages from FIRST on. */
-static void list_make(struct numa_state *s, size_t first, size_t count, unsigned trips)
+/* Names COUNT pages for each of TRIPS trips: to the node where they are not, back, and so on. */
+static void list_make(struct numa_state *s, size_t count, unsigned trips)
 {
 	for (unsigned trip = 0; trip < trips; trip++) {
-		s->side ^= 1;
 		for (size_t i = 0; i < count; i++) {
 			size_t at = trip * count + i;
+			unsigned side = s->node_before[i] == s->node[0];
 
-			s->address[at] = s->dp.map + (size_t)s->pages[first + i] * DEVPAGE_SIZE;
-			s->nodes[at] = s->node[s->side];
+			s->address[at] = s->address[i];
+			s->nodes[at] = s->node[(side + trip) % 2];
 			/* The kernel leaves out what comes after a page that did not move. */
 			s->status[at] = -ECANCELED;
 		}
@@ -202,39 +211,56 @@ static void moves_count(struct numa_state *s, size_t count, unsigned trips)
 	}
 }
 
-/* Sends COUNT pages from FIRST on to and fro; those that are there already stay. */
-static int pages_send(struct numa_state *s, size_t first, size_t count, unsigned trips,
+/* Sends PAGES to and fro. */
+static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count, unsigned trips,
 		      struct migrate_cycle *cycle)
 {
 	int rc;
 
 	if (trips > LIST_MAX / count)
 		trips = (unsigned)(LIST_MAX / count - 1) | 1u;
-	list_make(s, first, count, trips);
-	/* Mapped again if it was evicted: move_pages(2) goes by page tables. */
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		s->address[i] = s->dp.map + (size_t)pages[i] * DEVPAGE_SIZE;
+		/* Mapped again if it was evicted: move_pages(2) goes by page tables. */
 		(void)*(volatile char *)s->address[i];
-	rc = hotpages_locate(&s->dp, s->pages + first, count, s->before);
+	}
+	rc = hotpages_locate(&s->dp, pages, count, s->before);
 	if (rc)
 		return rc;
 	devpages_flags(&s->dp, s->before, count, s->scratch, s->flags);
 	if (syscall(SYS_move_pages, 0, count, s->address, NULL, s->node_before, 0) < 0)
 		return -errno;
+	list_make(s, count, trips);
 	/* What is busy stays; only a failure of the call as such counts. */
 	if (syscall(SYS_move_pages, 0, count * trips, s->address, s->nodes, s->status,
 		    MPOL_MF_MOVE_ALL) < 0)
 		return -errno;
-	rc = hotpages_locate(&s->dp, s->pages + first, count, s->after);
+	rc = hotpages_locate(&s->dp, pages, count, s->after);
 	if (rc)
 		return rc;
 	moves_count(s, count, trips);
-	hotpages_count(s->target, &s->dp, s->pages + first, count,
+	hotpages_count(s->target, &s->dp, pages, count,
 		       &(struct hotpages_seen){.before = s->before,
 					       .after = s->after,
 					       .flags = s->flags,
 					       .moves = s->moves},
 		       cycle);
 	return 0;
+}
+
+/* The next of the watched pages, and all hot ones. */
+static int neighbour_send(struct numa_state *s, struct migrate_cycle *cycle)
+{
+	size_t left = s->watched_count - s->watched_next;
+	size_t count = left < WATCHED_PAGES ? left : WATCHED_PAGES;
+	int rc = 0;
+
+	if (count)
+		rc = pages_send(s, s->watched + s->watched_next, count, 1, cycle);
+	s->watched_next = count < left ? s->watched_next + count : 0;
+	if (!rc)
+		rc = pages_send(s, s->pages + s->hot_first, s->hot_count, TRIPS_MAX, cycle);
+	return rc;
 }
 
 static int numa_cycle(void *arg, struct migrate_cycle *cycle)
@@ -257,9 +283,9 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 		return 0;
 	}
 	if (s->hot_count < s->count)
-		rc = pages_send(s, 0, s->count, 1, cycle);
+		rc = pages_send(s, s->pages, s->count, 1, cycle);
 	for (unsigned i = 0; i < CALLS && s->hot_count && !rc && !*s->target->stop; i++)
-		rc = pages_send(s, s->hot_first, s->hot_count, TRIPS_MAX, cycle);
+		rc = neighbour_send(s, cycle);
 	return rc;
 }
 

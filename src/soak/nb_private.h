@@ -59,7 +59,8 @@ struct nb_thread {
 	pthread_t thread;
 	bool started;
 	unsigned index;
-	bool roams; /* from CPU to CPU; else it keeps to one */
+	bool roams;    /* from CPU to CPU; else it keeps to one */
+	unsigned turn; /* 0: before migration drivers, 1: after them, 2: none yet */
 	uint64_t swept_ns;
 	uint64_t round_ns;	   /* what the last update of inodes took */
 	_Atomic uint64_t since_ns; /* when the present step began; 0: waiting at the gate, or ended
@@ -99,6 +100,8 @@ struct neighbour {
 	_Atomic uint64_t checks;
 	char *fsck_log;
 	size_t fsck_log_len;
+	uint64_t *watched; /* see neighbour_watched_pages() */
+	size_t watched_count;
 };
 
 static inline void nb_count(_Atomic uint64_t *counter, uint64_t n)
@@ -135,6 +138,12 @@ int nb_read(const struct neighbour *nb, void *buf, size_t length, uint64_t offse
 
 /* Opens a file or folder below the mount point. Returns the descriptor or a negative errno. */
 int nb_open(const struct neighbour *nb, const char *name, int flags);
+
+/*
+ * Notes the pages of neighbour_watched_pages(). After nb_threads_open(), before the threads run.
+ * Returns 0 or a negative errno.
+ */
+int nb_pages_note(struct neighbour *nb);
 
 /*
  * Ends a round of the thread that allocates: takes over what its legs did to the bitmaps, whose

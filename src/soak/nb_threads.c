@@ -16,8 +16,13 @@
 #include "soak/watchdog.h"
 #include "util/clock.h"
 
-/* Before migration drivers, see migrate.h. */
+/*
+ * Before migration drivers, see migrate.h, or after them: some races show where a driver is
+ * interrupted by a lookup, others where it interrupts a thread that has looked up a buffer.
+ */
 #define INTERRUPTING_NICE (-10)
+#define INTERRUPTED_NICE 5
+#define TURN_NS (NS_PER_SEC / 2)
 #define PAUSE_NS_MAX (NS_PER_SEC / 20)
 #define MONITOR_MS 20
 #define SWEEP_PERIOD_NS (200 * NS_PER_MS)
@@ -65,6 +70,7 @@ int nb_threads_prepare(struct neighbour *nb, char *why, size_t len)
 		t->nb = nb;
 		t->index = i;
 		t->roams = i == n;
+		t->turn = 2;
 		rng_seed(&t->rng, nb->options.seed, 0x7d + i);
 	}
 	for (unsigned i = 0; i < n && !rc; i++)
@@ -255,6 +261,17 @@ static void pause_after_round(struct nb_thread *t)
 	pthread_mutex_unlock(&nb->lock);
 }
 
+/* Before or after the migration drivers, by turns; never all threads alike. */
+static void turn_take(struct nb_thread *t)
+{
+	unsigned turn = (unsigned)(clock_now_ns() / TURN_NS + t->index) % 2;
+
+	if (turn == t->turn)
+		return;
+	t->turn = turn;
+	cpus_nice(turn ? INTERRUPTED_NICE : INTERRUPTING_NICE);
+}
+
 static void *thread_main(void *arg)
 {
 	struct nb_thread *t = arg;
@@ -262,11 +279,11 @@ static void *thread_main(void *arg)
 	int rc = 0;
 
 	cpus_pin(cpus_nth(t->index));
-	if (interrupting) {
+	if (interrupting)
 		prctl(PR_SET_TIMERSLACK, 1UL);
-		cpus_nice(INTERRUPTING_NICE);
-	}
 	while (!rc && gate_pass(t->nb, &t->since_ns)) {
+		if (interrupting)
+			turn_take(t);
 		rc = t->roams ? round_roaming(t) : round_inodes(t);
 		if (interrupting)
 			pause_after_round(t);

@@ -12,16 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "soak/cpus.h"
 #include "soak/nb_fsck.h"
-#include "soak/nb_inodes.h"
 #include "soak/nb_private.h"
 #include "soak/nb_threads.h"
 #include "util/clock.h"
 
 #define UNMOUNT_TRIES 500
 #define UNMOUNT_PAUSE_MS 10
-#define PAGES_PER_STATE_MAX 256u
 
 static int mount_fs(struct neighbour *nb)
 {
@@ -174,6 +171,8 @@ int neighbour_start(struct neighbour *nb, char *why, size_t len)
 	if (rc)
 		return rc;
 	rc = nb_threads_open(nb);
+	if (!rc)
+		rc = nb_pages_note(nb);
 	/* Without counters the run is worth as much; it just cannot say as much. */
 	if (!rc && nb->options.trace && tracing_start(nb))
 		nb->trace = NULL;
@@ -281,6 +280,7 @@ void neighbour_free(struct neighbour *nb)
 	if (nb->device_fd >= 0)
 		close(nb->device_fd);
 	free(nb->fsck_log);
+	free(nb->watched);
 	pthread_cond_destroy(&nb->changed);
 	pthread_mutex_destroy(&nb->lock);
 	free(nb);
@@ -328,33 +328,6 @@ void neighbour_stats_get(struct neighbour *nb, struct neighbour_stats *stats)
 	if (nb->start_ns)
 		stats->ns = (nb->end_ns ? nb->end_ns : clock_now_ns()) - nb->start_ns;
 	lookups_get(nb, stats);
-}
-
-size_t neighbour_hot_pages(const struct neighbour *nb, struct neighbour_hot_page *hot, size_t max)
-{
-	size_t n = 0;
-
-	for (unsigned i = 0; i < nb->threads; i++) {
-		const struct nb_thread *t = &nb->thread[i];
-		uint64_t pages[PAGES_PER_STATE_MAX];
-		size_t count = 0;
-
-		if (t->legs && t->leg[0].ops == &nb_inodes)
-			count = nb_inodes_pages(t->leg[0].state, pages, PAGES_PER_STATE_MAX);
-		for (size_t k = 0; k < count && k < PAGES_PER_STATE_MAX; k++) {
-			size_t at = 0;
-
-			/* Threads may share a page where their files meet. */
-			while (at < n && at < max && hot[at].offset != pages[k])
-				at++;
-			if (at < n && at < max)
-				continue;
-			if (n < max)
-				hot[n] = (struct neighbour_hot_page){pages[k], cpus_nth(i)};
-			n++;
-		}
-	}
-	return n;
 }
 
 const char *neighbour_fsck_log(const struct neighbour *nb)

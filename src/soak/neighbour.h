@@ -177,7 +177,7 @@ const char *neighbour_block_name(enum neighbour_block block);
 struct neighbour_failure {
 	bool failed;
 	enum neighbour_fault fault;
-	enum fault_kind kind; /* FAULT_NONE if no block is known */
+	enum fault_kind kind; /* FAULT_NONE if that cannot be told */
 	enum neighbour_block type;
 	uint64_t block;	 /* number in the filesystem */
 	uint64_t offset; /* bytes on the device */
@@ -207,6 +207,14 @@ struct neighbour_hot_page {
  */
 size_t neighbour_hot_pages(const struct neighbour *nb, struct neighbour_hot_page *pages,
 			   size_t max);
+
+/*
+ * The pages of the blocks that the other legs watched at neighbour_start(): directories, bitmaps,
+ * extended attributes and maps. Their buffers are used less often, but for longer at a time: a
+ * directory is searched before its entry goes in. Some hold something else later, so they may only
+ * be read. *PAGES: offsets in bytes, sorted, valid as long as NB. Returns how many there are.
+ */
+size_t neighbour_watched_pages(const struct neighbour *nb, const uint64_t **pages);
 
 /* Everything e2fsck said so far; empty before the first check. */
 const char *neighbour_fsck_log(const struct neighbour *nb);

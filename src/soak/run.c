@@ -96,6 +96,8 @@ static int migration_start(struct run *run)
 		.neighbour = run->neighbour,
 		.hot = run->hot,
 		.hot_count = run->hot_count,
+		.watched = run->watched,
+		.watched_count = run->watched_count,
 	};
 	run->report->migration_start_ns = clock_now_ns();
 	rc = migrator_start(&run->selection, &run->migrate_target, &run->migrator, why,

@@ -93,6 +93,7 @@ int run_neighbour_begin(struct run *run)
 	run->hot_count = neighbour_hot_pages(run->neighbour, run->hot, RUN_HOT_PAGES_MAX);
 	if (run->hot_count > RUN_HOT_PAGES_MAX)
 		run->hot_count = RUN_HOT_PAGES_MAX;
+	run->watched_count = neighbour_watched_pages(run->neighbour, &run->watched);
 	run->checked_ns = clock_now_ns();
 	return 0;
 }

@@ -51,6 +51,8 @@ struct run {
 	char neighbour_dir[256];
 	struct neighbour_hot_page hot[RUN_HOT_PAGES_MAX];
 	size_t hot_count;
+	const uint64_t *watched; /* owned by the neighbour, like the pages themselves */
+	size_t watched_count;
 	uint64_t damaged_ns;		    /* when the kernel's log spoke of damage first */
 	uint64_t checked_ns;		    /* when e2fsck was run last */
 	_Atomic bool stopping;		    /* for the migration drivers */
