@@ -133,18 +133,29 @@ static void tracing_start(struct run *run)
 			    rc == -ENOTSUP ? "built without libtracefs" : strerror(-rc));
 }
 
+static const char *sandbox_trouble(int rc)
+{
+	switch (rc) {
+	case -EBUSY:
+		return "another churnstress migrates on this machine: wait for its end, or "
+		       "use --migrate none";
+	case -EINVAL:
+		/* A plain chroot: its root is no mount point, whose propagation could be ended. */
+		return "cannot make mounts private: in a chroot, bind-mount its root onto itself "
+		       "before entering";
+	default:
+		return "cannot make a private mount namespace: run it as root";
+	}
+}
+
 static int run_start(struct run *run)
 {
+	enum sandbox_use use = run->selection.count ? SANDBOX_ALONE : SANDBOX_SHARED;
 	char why[512] = "";
-	int rc = sandbox_create(&run->sandbox);
+	int rc = sandbox_create(use, &run->sandbox);
 
 	if (rc) {
-		/* A plain chroot: its root is no mount point, whose propagation could be ended. */
-		run_trouble(run,
-			    rc == -EINVAL
-				    ? "cannot make mounts private: in a chroot, bind-mount its "
-				      "root onto itself before entering"
-				    : "cannot make a private mount namespace: run it as root");
+		run_trouble(run, sandbox_trouble(rc));
 		return rc;
 	}
 	rc = target_open(run->options, run->sandbox, &run->target, why, sizeof(why));

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "soak/machinelock.h"
 #include "util/log.h"
 
 #define MOUNTS_MAX 4
@@ -25,6 +26,8 @@
 #define UNDO_TRIES 300
 /* A daemon that was asked to end gets this long before it is killed. */
 #define PROCESS_GRACE_MS 3000
+/* As long as a guardian may need after its run was killed. */
+#define ALONE_MS 10000u
 
 struct setting {
 	char path[128];
@@ -57,7 +60,8 @@ struct sandbox {
 	pthread_mutex_t lock; /* of adding settings and frames: drivers have threads */
 	struct sandbox_notes *notes;
 	pid_t guardian;
-	int pipe; /* the guardian sees its end when the run goes */
+	int pipe;  /* the guardian sees its end when the run goes */
+	int alone; /* see machinelock_take(), the guardian holds it too; -1: shared */
 };
 
 static void sleep_ms(long ms)
@@ -252,7 +256,22 @@ static int guardian_fork(struct sandbox *sandbox)
 	return 0;
 }
 
-int sandbox_create(struct sandbox **out)
+/* A kernel without memory settings has none to quarrel about. */
+static int alone_take(enum sandbox_use use, int *alone)
+{
+	int fd = use == SANDBOX_ALONE ? machinelock_take(ALONE_MS) : -ENOENT;
+
+	*alone = fd < 0 ? -1 : fd;
+	return fd < 0 && fd != -ENOENT ? fd : 0;
+}
+
+static void alone_drop(struct sandbox *sandbox)
+{
+	if (sandbox->alone >= 0)
+		close(sandbox->alone);
+}
+
+int sandbox_create(enum sandbox_use use, struct sandbox **out)
 {
 	struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
 	const char *tmp = getenv("TMPDIR");
@@ -261,11 +280,14 @@ int sandbox_create(struct sandbox **out)
 	if (!sandbox)
 		return -ENOMEM;
 	pthread_mutex_init(&sandbox->lock, NULL);
+	rc = alone_take(use, &sandbox->alone);
+	if (rc)
+		goto out_free;
 	sandbox->notes = mmap(NULL, sizeof(*sandbox->notes), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sandbox->notes == MAP_FAILED) {
 		rc = -errno;
-		goto out_free;
+		goto out_drop;
 	}
 	rc = namespace_enter();
 	if (rc)
@@ -286,6 +308,8 @@ out_rmdir:
 	rmdir(sandbox->notes->dir);
 out_unmap:
 	munmap(sandbox->notes, sizeof(*sandbox->notes));
+out_drop:
+	alone_drop(sandbox);
 out_free:
 	free(sandbox);
 	return rc;
@@ -435,6 +459,7 @@ int sandbox_destroy(struct sandbox *sandbox)
 		pid = waitpid(sandbox->guardian, &status, 0);
 	} while (pid < 0 && errno == EINTR);
 	munmap(sandbox->notes, sizeof(*sandbox->notes));
+	alone_drop(sandbox);
 	free(sandbox);
 	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
 }

@@ -5,7 +5,8 @@
  * it is done. The guardian cleans up when the run's end of a pipe closes: at the end of a run, and
  * just the same when the run is killed. It has a session of its own and ignores the signals of the
  * terminal. Mounts live in a private mount namespace, so that nobody outside sees them. Loop
- * devices need no note: they detach themselves when their last user is gone.
+ * devices need no note: they detach themselves when their last user is gone. Settings of the
+ * machine are changed by one run at a time, until its guardian is through.
  */
 #ifndef CHURNFS_SOAK_SANDBOX_H
 #define CHURNFS_SOAK_SANDBOX_H
@@ -16,11 +17,17 @@
 
 struct sandbox;
 
+enum sandbox_use {
+	SANDBOX_SHARED, /* mounts only: others may be at work */
+	SANDBOX_ALONE,	/* settings of the machine, too */
+};
+
 /*
  * Enters a private mount namespace, makes a temporary folder and forks the guardian. Call it
- * before there are threads. Returns 0, or -EPERM without the privileges, or another errno.
+ * before there are threads. Returns 0, or -EPERM without the privileges, or -EBUSY when another
+ * process is and stays alone, see machinelock_take(), or another errno.
  */
-int sandbox_create(struct sandbox **sandbox);
+int sandbox_create(enum sandbox_use use, struct sandbox **sandbox);
 
 /* Folder for mount points; removed with the sandbox. */
 const char *sandbox_dir(const struct sandbox *sandbox);

@@ -44,7 +44,7 @@ struct selftest_nb {
 
 static int mount_dir_make(struct selftest_nb *nb)
 {
-	int rc = sandbox_create(&nb->sandbox);
+	int rc = sandbox_create(SANDBOX_SHARED, &nb->sandbox);
 
 	if (rc)
 		return rc;

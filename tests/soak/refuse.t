@@ -76,4 +76,15 @@ else
 	skip "not root" "another user cannot run the program here"
 fi
 clean "refusals"
+
+# What the second would note as the machine's settings are those of the first.
+run_background --duration 120s --size 32M --no-neighbour
+refused "a second run" 'another churnstress migrates on this machine: wait for its end' \
+	churnstress run --size 32M
+churnstress run --size 32M --duration 5s --migrate none --no-neighbour >out.txt 2>&1
+is "a second run without migration: it goes on" "$?" 3
+kill -INT "$run_pid"
+run_wait
+is "the first run: as if it had been alone" "$run_status" 3
+clean "two runs"
 tap_done

@@ -222,7 +222,7 @@ static int driver_run(const struct migrate_driver *driver, struct told *told, bo
 	int rc;
 
 	settings_read(before);
-	rc = sandbox_create(&target.sandbox);
+	rc = sandbox_create(SANDBOX_ALONE, &target.sandbox);
 	if (!rc)
 		rc = device_make(path, sizeof(path), &target.ledger);
 	target.device = path;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "migrate_cases.h"
+#include "soak/machinelock.h"
 #include "soak/memblock.h"
 #include "soak/memzones.h"
 #include "soak/sandbox.h"
@@ -152,7 +153,7 @@ static void killed_with_note(const char *path, bool withdrawn)
 	if (pid == 0) {
 		struct sandbox *sandbox;
 
-		if (sandbox_create(&sandbox) ||
+		if (sandbox_create(SANDBOX_SHARED, &sandbox) ||
 		    sandbox_note_undo(sandbox, SANDBOX_UNDO_BLOCK, "/nonexistent", "x") ||
 		    sandbox_note_undo(sandbox, SANDBOX_UNDO_BLOCK, path, "online"))
 			_exit(1);
@@ -193,6 +194,44 @@ START_TEST(what_is_pending_is_undone)
 }
 END_TEST
 
+/* A run that is alone until it is killed; its guardian takes a moment. */
+START_TEST(one_run_at_a_time)
+{
+	int ready[2], status, fd;
+	char byte;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		printf("# left out: a sandbox needs root\n");
+		return;
+	}
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct sandbox *sandbox;
+		/* Somebody else on this machine may be alone. */
+		int rc = -EBUSY;
+
+		while (rc == -EBUSY)
+			rc = sandbox_create(SANDBOX_ALONE, &sandbox);
+		if (rc || write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	ck_assert_int_eq(machinelock_take(0), -EBUSY);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	while ((fd = machinelock_take(1000)) == -EBUSY)
+		;
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	close(ready[0]);
+	close(ready[1]);
+}
+END_TEST
+
 START_TEST(frames_are_bounded)
 {
 	struct sandbox *sandbox;
@@ -203,7 +242,7 @@ START_TEST(frames_are_bounded)
 	}
 	if (access(sandbox_frames_path(), F_OK) == 0)
 		return; /* would give these frames back */
-	ck_assert_int_eq(sandbox_create(&sandbox), 0);
+	ck_assert_int_eq(sandbox_create(SANDBOX_SHARED, &sandbox), 0);
 	for (uint64_t i = 0; i < SANDBOX_FRAMES_MAX; i++)
 		ck_assert_int_eq(sandbox_note_frame(sandbox, i), 0);
 	ck_assert_int_eq(sandbox_note_frame(sandbox, 1), -ENOSPC);
@@ -223,6 +262,7 @@ TCase *migrate_parts_case(void)
 	tcase_add_test(tc, blocks_of_this_machine);
 	tcase_add_test(tc, zones_of_this_machine);
 	tcase_add_test(tc, what_is_pending_is_undone);
+	tcase_add_test(tc, one_run_at_a_time);
 	tcase_add_test(tc, frames_are_bounded);
 	return tc;
 }
