@@ -227,7 +227,7 @@ static int dir_step(struct dirs *s, struct dir *dir)
 	if (rc)
 		return rc;
 	rc = dir_refresh(s, dir);
-	return rc ? failed_call(s, "reading directory blocks", rc) : 0;
+	return rc ? nb_fail_layout(s->nb, NEIGHBOUR_DIRS, "reading directory blocks", rc) : 0;
 }
 
 static int dirs_step(void *state)

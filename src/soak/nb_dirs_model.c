@@ -47,8 +47,11 @@ bool nb_names_see(const struct nb_names *names, struct nb_names_seen *seen, cons
 		wrong->known = generation && generation <= names->last;
 		return wrong_name(wrong, "there, and must not be", name);
 	}
-	if (seen->slot[slot])
+	if (seen->slot[slot]) {
+		/* One of them is of before a block was split. */
+		wrong->known = true;
 		return wrong_name(wrong, "there twice", name);
+	}
 	seen->slot[slot] = true;
 	return true;
 }

@@ -191,7 +191,7 @@ static int file_step(struct extents *s, struct file *file)
 	if (rc)
 		return rc;
 	rc = blocks_refresh(s, file);
-	return rc ? failed_call(s, "reading the blocks of a map", rc) : 0;
+	return rc ? nb_fail_layout(s->nb, NEIGHBOUR_EXTENTS, "reading the blocks of a map", rc) : 0;
 }
 
 static int extents_step(void *state)

@@ -122,6 +122,18 @@ int nb_fail_call(struct neighbour *nb, enum neighbour_leg leg, const char *what,
 	}
 }
 
+int nb_fail_layout(struct neighbour *nb, enum neighbour_leg leg, const char *what, int rc)
+{
+	struct neighbour_failure f = {.leg = leg, .kind = FAULT_GARBAGE};
+
+	if (rc != -EUCLEAN)
+		return nb_fail_call(nb, leg, what, rc);
+	snprintf(f.text, sizeof(f.text),
+		 "neighbour %s (%s): %s: garbage, what lies on the device makes no sense",
+		 nb->options.profile.text, neighbour_leg_name(leg), what);
+	return nb_fail_block(nb, &f);
+}
+
 void neighbour_failure_get(struct neighbour *nb, struct neighbour_failure *failure)
 {
 	pthread_mutex_lock(&nb->lock);

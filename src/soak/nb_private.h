@@ -124,6 +124,12 @@ int nb_fail_block(struct neighbour *nb, const struct neighbour_failure *failure)
 int nb_fail_call(struct neighbour *nb, enum neighbour_leg leg, const char *what, int rc);
 
 /*
+ * So did reading from the device what the kernel's filesystem had just shown to be right. -EUCLEAN
+ * is not its word then, but that of nb_layout_blocks().
+ */
+int nb_fail_layout(struct neighbour *nb, enum neighbour_leg leg, const char *what, int rc);
+
+/*
  * Reads the block of SHADOW and compares. After a mismatch: records it and returns -EUCLEAN. WHEN
  * ends the sentence "is not what it was ".
  */

@@ -296,6 +296,7 @@ START_TEST(test_names)
 	ck_assert(nb_names_see(&names, &seen, ".", LENGTH, &wrong));
 	ck_assert(nb_names_see(&names, &seen, name, LENGTH, &wrong));
 	ck_assert(!nb_names_see(&names, &seen, name, LENGTH, &wrong)); /* twice */
+	ck_assert(wrong.known);
 	ck_assert(!nb_names_seen_all(&names, &seen, LENGTH, &wrong));
 	ck_assert_uint_eq(wrong.expected, 20);
 	ck_assert_str_eq(wrong.what, "missing");
