@@ -16,11 +16,14 @@ mkdir "$TMPDIR"
 cd "$tap_tmp" || exit 99
 
 settings='/proc/sys/vm/percpu_pagelist_high_fraction /proc/sys/vm/compaction_proactiveness
-	/proc/sys/vm/compact_unevictable_allowed /proc/sys/vm/nr_hugepages'
+	/proc/sys/vm/compact_unevictable_allowed /proc/sys/vm/nr_hugepages
+	/sys/kernel/mm/transparent_hugepage/enabled /sys/kernel/mm/transparent_hugepage/defrag'
 settings_now() {
 	for setting in $settings; do
 		[ -r "$setting" ] && echo "$setting $(cat "$setting")"
 	done
+	# Blocks of memory by state.
+	cat /sys/devices/system/memory/memory*/state 2>/dev/null | sort | uniq -c
 }
 settings_before=$(settings_now)
 
