@@ -47,6 +47,12 @@
 #define TRIPS_MAX 31u
 #define LIST_MAX 4096u
 #define CALLS 4u
+/*
+ * A call that takes longer makes the next ones shorter, and a cycle that has lasted so long ends:
+ * where pages do not move, other pages, and dropping some, may show more than trying again.
+ */
+#define CALL_NS (NS_PER_SEC / 2)
+#define CYCLE_NS NS_PER_SEC
 /* So many of the watched pages go along with each call, once. */
 #define WATCHED_PAGES 1024u
 #define WATCHED_MAX 4096u
@@ -61,6 +67,7 @@ struct numa_state {
 	size_t count;
 	size_t hot_first, hot_count; /* those of them that the neighbour looks up */
 	uint32_t pages[PAGES_MAX];
+	unsigned trips; /* in the next call */
 	size_t watched_count, watched_next;
 	uint32_t watched[WATCHED_MAX];
 	/* For one call: all pages for each trip. */
@@ -142,6 +149,7 @@ static int numa_start(const struct migrate_target *target, void **out)
 		free(s);
 		return rc;
 	}
+	s->trips = TRIPS_MAX;
 	s->watched_count = hotpages_watched(target, &s->dp, s->watched, WATCHED_MAX);
 	if (nodes_find(s->node) < 2) {
 		numa_stop(s);
@@ -248,24 +256,39 @@ static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count,
 	return 0;
 }
 
+/* After a call that began at START; the number stays odd. */
+static void trips_adapt(struct numa_state *s, uint64_t start)
+{
+	uint64_t took = clock_now_ns() - start;
+
+	if (took > CALL_NS)
+		s->trips = (s->trips / 2) | 1u;
+	else if (took < CALL_NS / 4 && s->trips < TRIPS_MAX)
+		s->trips = s->trips * 2 + 1;
+}
+
 /* The next of the watched pages, and all hot ones. */
 static int neighbour_send(struct numa_state *s, struct migrate_cycle *cycle)
 {
 	size_t left = s->watched_count - s->watched_next;
 	size_t count = left < WATCHED_PAGES ? left : WATCHED_PAGES;
+	uint64_t start;
 	int rc = 0;
 
 	if (count)
 		rc = pages_send(s, s->watched + s->watched_next, count, 1, cycle);
 	s->watched_next = count < left ? s->watched_next + count : 0;
+	start = clock_now_ns();
 	if (!rc)
-		rc = pages_send(s, s->pages + s->hot_first, s->hot_count, TRIPS_MAX, cycle);
+		rc = pages_send(s, s->pages + s->hot_first, s->hot_count, s->trips, cycle);
+	trips_adapt(s, start);
 	return rc;
 }
 
 static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 {
 	struct numa_state *s = arg;
+	uint64_t start = clock_now_ns();
 	int rc = 0;
 
 	if (!s->choice_ns) {
@@ -284,8 +307,11 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 	}
 	if (s->hot_count < s->count)
 		rc = pages_send(s, s->pages, s->count, 1, cycle);
-	for (unsigned i = 0; i < CALLS && s->hot_count && !rc && !*s->target->stop; i++)
+	for (unsigned i = 0; i < CALLS && s->hot_count && !rc && !*s->target->stop; i++) {
 		rc = neighbour_send(s, cycle);
+		if (clock_now_ns() - start > CYCLE_NS)
+			break;
+	}
 	return rc;
 }
 
