@@ -9,6 +9,27 @@
 #include "util/clock.h"
 #include "util/units.h"
 
+/* Anonymous memory that is not locked; 0 where the kernel does not tell. See proc_pid_smaps(5). */
+static uint64_t unlocked_read(pid_t pid)
+{
+	unsigned long long kib, mapping = 0, sum = 0;
+	char path[64], line[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Anonymous: %llu kB", &kib) == 1)
+			mapping = kib;
+		else if (strncmp(line, "VmFlags:", 8) == 0 && !strstr(line, " lo "))
+			sum += mapping;
+	}
+	fclose(file);
+	return (uint64_t)sum << 10;
+}
+
 static void memory_read(pid_t pid, struct memory_use *use)
 {
 	char path[64], line[128];
@@ -27,6 +48,7 @@ static void memory_read(pid_t pid, struct memory_use *use)
 			use->anonymous = kib << 10;
 	}
 	fclose(file);
+	use->unlocked = unlocked_read(pid);
 }
 
 void moment_take(const struct report *r, bool running, uint64_t elapsed_ns, pid_t daemon,

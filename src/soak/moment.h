@@ -13,6 +13,7 @@
 struct memory_use {
 	uint64_t resident;  /* pages of the device that it has mapped are part of it */
 	uint64_t anonymous; /* of that, its own; with churnstress, the filler */
+	uint64_t unlocked;  /* of that, not locked: without the filler */
 };
 
 struct moment {

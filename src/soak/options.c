@@ -18,6 +18,7 @@
 #define SIZE_MIN (16ULL << 20)
 #define SIZE_MAX_BYTES (64ULL << 30)
 #define VERIFIERS_MAX 16u
+#define HURRY_MAX 1000u
 #define MEMORY_MIN (16ULL << 20)
 
 enum option_id {
@@ -42,6 +43,7 @@ enum option_id {
 	OPT_KEEP_GOING,
 	OPT_RERUN,
 	OPT_HANG_AFTER,
+	OPT_HURRY,
 	OPT_INJECT,
 	OPT_NEIGHBOUR,
 	OPT_NO_NEIGHBOUR,
@@ -72,6 +74,7 @@ static const struct option long_options[] = {
 	{"keep-going", no_argument, NULL, OPT_KEEP_GOING},
 	{"rerun", no_argument, NULL, OPT_RERUN},
 	{"hang-after", required_argument, NULL, OPT_HANG_AFTER},
+	{"hurry", required_argument, NULL, OPT_HURRY},
 	{"inject", required_argument, NULL, OPT_INJECT},
 	{"neighbour", required_argument, NULL, OPT_NEIGHBOUR},
 	{"no-neighbour", no_argument, NULL, OPT_NO_NEIGHBOUR},
@@ -109,6 +112,8 @@ void run_options_usage(FILE *out)
 	      "  --keep-going         go on after a finding\n"
 	      "  --rerun              after a finding, run the same seed without migration, too\n"
 	      "  --hang-after TIME    a step of any thread that takes longer hangs (60s)\n"
+	      "  --hurry N            what is checked or written at intervals is so N times as\n"
+	      "                       often (1): a day of it in an hour with 24\n"
 	      "  --output DIR         folder for the report and the evidence\n"
 	      "  --json FILE          write the report as JSON\n"
 	      "  --junit FILE         write the report as JUnit XML, for Jenkins\n"
@@ -246,6 +251,8 @@ static int parse_one(int id, const char *value, struct run_options *o)
 		return parse_count("workers", value, WORKLOAD_WORKERS_MAX, &o->workers);
 	case OPT_VERIFIERS:
 		return parse_count("verifiers", value, VERIFIERS_MAX, &o->verifiers);
+	case OPT_HURRY:
+		return parse_count("hurry", value, HURRY_MAX, &o->hurry);
 	case OPT_MEMORY:
 		return parse_memory(value, &o->memory_max);
 	case OPT_INJECT:
@@ -352,6 +359,7 @@ int run_options_parse(int argc, char **argv, struct run_options *o)
 		.seed = drawn,
 		.workers = 4,
 		.verifiers = 1,
+		.hurry = 1,
 		.migrate = "auto",
 		.backend = "auto",
 		.image_dir = tmp && *tmp ? tmp : "/tmp",

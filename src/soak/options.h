@@ -28,6 +28,7 @@ struct run_options {
 	const char *timeline;	/* JSON lines while it runs */
 	bool ktap;		/* KTAP on standard output instead of the report */
 	uint64_t hang_ns;	/* a step that takes longer hangs */
+	unsigned hurry;		/* what comes at intervals comes so many times as often */
 	uint64_t memory_max;	/* bytes that migration may hold */
 	bool force;
 	bool keep_going;

@@ -43,8 +43,8 @@ static int verify_start(struct run *run)
 		.device = run->target.device,
 		.ledger = run->target.ledger,
 		.threads = run->options->verifiers,
-		.period_ns = VERIFY_PERIOD_NS,
-		.direct_period_ns = VERIFY_DIRECT_PERIOD_NS,
+		.period_ns = VERIFY_PERIOD_NS / run->options->hurry,
+		.direct_period_ns = VERIFY_DIRECT_PERIOD_NS / run->options->hurry,
 	};
 	int rc = verifier_start(&options, &run->verifier);
 

@@ -109,7 +109,7 @@ void run_neighbour_step(struct run *run, uint64_t elapsed)
 	    elapsed >= RUN_INJECT_AFTER_NS)
 		r->nb_injected = nb_inject_plant(run->neighbour, run->options->nb_inject,
 						 run->options->seed, &r->nb_injection) == 0;
-	if (clock_now_ns() - run->checked_ns < NEIGHBOUR_CHECK_NS)
+	if (clock_now_ns() - run->checked_ns < NEIGHBOUR_CHECK_NS / run->options->hurry)
 		return;
 	if (neighbour_check(run->neighbour, why, sizeof(why)) && why[0])
 		run_trouble(run, why);

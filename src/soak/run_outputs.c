@@ -27,13 +27,19 @@ static void result_note(int rc, bool *failed, const char *path)
 	*failed = rc != 0;
 }
 
+/* Time from a sample at ELAPSED to the next. */
+static uint64_t timeline_next(const struct run *run, uint64_t elapsed)
+{
+	return timeline_period(elapsed * run->options->hurry) / run->options->hurry;
+}
+
 static void timeline_step(struct run *run, const char *event, const struct moment *moment)
 {
 	struct run_outputs *o = &run->outputs;
 
 	result_note(timeline_write(o->timeline, event, moment), &o->timeline_failed,
 		    run->options->timeline);
-	o->timeline_ns = moment->elapsed_ns + timeline_period(moment->elapsed_ns);
+	o->timeline_ns = moment->elapsed_ns + timeline_next(run, moment->elapsed_ns);
 }
 
 static void prometheus_step(struct run *run, const struct moment *moment)
@@ -42,7 +48,7 @@ static void prometheus_step(struct run *run, const struct moment *moment)
 
 	result_note(prometheus_write(moment, run->options->prometheus), &o->prometheus_failed,
 		    run->options->prometheus);
-	o->prometheus_ns = moment->elapsed_ns + PROMETHEUS_PERIOD_NS;
+	o->prometheus_ns = moment->elapsed_ns + PROMETHEUS_PERIOD_NS / run->options->hurry;
 }
 
 static int writable_check(const char *path)
@@ -66,7 +72,7 @@ static int timeline_begin(struct run *run, const struct moment *moment)
 {
 	int rc = timeline_open(run->options->timeline, TIMELINE_LIMIT, &run->outputs.timeline);
 
-	run->outputs.timeline_ns = timeline_period(0);
+	run->outputs.timeline_ns = timeline_next(run, 0);
 	return rc ? rc : timeline_write(run->outputs.timeline, "start", moment);
 }
 

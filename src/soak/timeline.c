@@ -159,8 +159,8 @@ static json_t *memory_json(const struct memory_use *use)
 {
 	if (!use->resident)
 		return json_null();
-	return json_pack("{s:I, s:I}", "resident", integer(use->resident), "anonymous",
-			 integer(use->anonymous));
+	return json_pack("{s:I, s:I, s:I}", "resident", integer(use->resident), "anonymous",
+			 integer(use->anonymous), "unlocked", integer(use->unlocked));
 }
 
 static json_t *drivers_json(const struct report *r)
