@@ -44,7 +44,7 @@
  * Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
  * did not begin. Places in between are known from the trace only (trace ring of the evidence).
  */
-#define TRIPS_MAX 31u
+#define TRIPS_MAX 63u
 #define LIST_MAX 4096u
 #define CALLS 4u
 /*

@@ -59,8 +59,8 @@ struct nb_thread {
 	pthread_t thread;
 	bool started;
 	unsigned index;
-	bool roams;    /* from CPU to CPU; else it keeps to one */
-	unsigned turn; /* 0: before migration drivers, 1: after them, 2: none yet */
+	bool roams; /* from CPU to CPU; else it keeps to one */
+	bool after; /* migration drivers go before it */
 	uint64_t swept_ns;
 	uint64_t round_ns;	   /* what the last update of inodes took */
 	_Atomic uint64_t since_ns; /* when the present step began; 0: waiting at the gate, or ended

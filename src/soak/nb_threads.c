@@ -23,6 +23,8 @@
 #define INTERRUPTING_NICE (-10)
 #define INTERRUPTED_NICE 5
 #define TURN_NS (NS_PER_SEC / 2)
+/* One turn in so many is after them. */
+#define TURNS 3u
 #define PAUSE_NS_MAX (NS_PER_SEC / 20)
 #define MONITOR_MS 20
 #define SWEEP_PERIOD_NS (200 * NS_PER_MS)
@@ -70,7 +72,6 @@ int nb_threads_prepare(struct neighbour *nb, char *why, size_t len)
 		t->nb = nb;
 		t->index = i;
 		t->roams = i == n;
-		t->turn = 2;
 		rng_seed(&t->rng, nb->options.seed, 0x7d + i);
 	}
 	for (unsigned i = 0; i < n && !rc; i++)
@@ -261,15 +262,18 @@ static void pause_after_round(struct nb_thread *t)
 	pthread_mutex_unlock(&nb->lock);
 }
 
-/* Before or after the migration drivers, by turns; never all threads alike. */
+/*
+ * Before or after the migration drivers, by turns. All threads alike: the scheduler would have a
+ * driver run on the CPU of a thread that lets it.
+ */
 static void turn_take(struct nb_thread *t)
 {
-	unsigned turn = (unsigned)(clock_now_ns() / TURN_NS + t->index) % 2;
+	bool after = clock_now_ns() / TURN_NS % TURNS == 0;
 
-	if (turn == t->turn)
+	if (after == t->after)
 		return;
-	t->turn = turn;
-	cpus_nice(turn ? INTERRUPTED_NICE : INTERRUPTING_NICE);
+	t->after = after;
+	cpus_nice(after ? INTERRUPTED_NICE : INTERRUPTING_NICE);
 }
 
 static void *thread_main(void *arg)
@@ -279,8 +283,11 @@ static void *thread_main(void *arg)
 	int rc = 0;
 
 	cpus_pin(cpus_nth(t->index));
-	if (interrupting)
+	if (interrupting) {
 		prctl(PR_SET_TIMERSLACK, 1UL);
+		cpus_nice(INTERRUPTING_NICE);
+		t->after = false;
+	}
 	while (!rc && gate_pass(t->nb, &t->since_ns)) {
 		if (interrupting)
 			turn_take(t);
