@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "soak/command_run.h"
+#include "soak/compare.h"
 #include "soak/evidence_mail.h"
 #include "soak/probe.h"
 #include "soak/report.h"
@@ -15,6 +16,7 @@ static void usage(FILE *out)
 	fputs("usage: churnstress probe\n"
 	      "       churnstress run [OPTION...]   (see churnstress run --help)\n"
 	      "       churnstress report DIR        (prints a folder of evidence for a mail)\n"
+	      "       churnstress compare BEFORE AFTER   (two reports of --json, or such folders)\n"
 	      "       churnstress selftest [OPTION...]\n",
 	      out);
 }
@@ -26,6 +28,15 @@ static int command_report(int argc, char **argv)
 		return VERDICT_ERROR;
 	}
 	return evidence_mail(argv[1], stdout) ? VERDICT_ERROR : VERDICT_PASS;
+}
+
+static int command_compare(int argc, char **argv)
+{
+	if (argc != 3 || argv[1][0] == '-' || argv[2][0] == '-') {
+		log_error("usage: churnstress compare BEFORE AFTER");
+		return VERDICT_ERROR;
+	}
+	return compare_reports(argv[1], argv[2], stdout);
 }
 
 int main(int argc, char **argv)
@@ -43,6 +54,8 @@ int main(int argc, char **argv)
 		return probe_print(stdout);
 	if (strcmp(argv[1], "report") == 0)
 		return command_report(argc - 1, argv + 1);
+	if (strcmp(argv[1], "compare") == 0)
+		return command_compare(argc - 1, argv + 1);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		usage(stdout);
 		return 0;
