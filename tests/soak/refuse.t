@@ -52,6 +52,7 @@ like "too small: says why" "$(cat out.txt)" 'too small'
 refused "not a block device" 'not a block device' churnstress run --device /etc/passwd
 refused "no such device" 'No such file' churnstress run --device /dev/no-such-device
 refused "no such option" 'expected a number from 1' churnstress run --workers 0
+refused "not so often" 'expected a number from 1 to 1000' churnstress run --hurry 1001
 refused "bad size" 'expected 16M to 64G' churnstress run --size 1
 refused "bad duration" 'expected at least 1s' churnstress run --duration soon
 refused "bad fault" 'expected stale, bitflip' churnstress run --inject gremlin

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,10 +129,37 @@ static void moment_at(struct moment *moment, uint64_t elapsed_ns)
 		.running = true,
 		.elapsed_ns = elapsed_ns,
 		.time_s = 1700000000 + elapsed_ns / NS_PER_SEC,
-		.own = {.resident = 280981504, .anonymous = 211742720},
-		.daemon = {.resident = 13033472, .anonymous = 4759552},
+		.own = {.resident = 280981504, .anonymous = 211742720, .unlocked = 5242880},
+		.daemon = {.resident = 13033472, .anonymous = 4759552, .unlocked = 4759552},
 	};
 }
+
+/* Memory that is locked, such as the filler, counts as anonymous, but not as unlocked. */
+START_TEST(moment_memory)
+{
+	const size_t bytes = 16 << 20, slack = 1 << 20;
+	struct moment before, unlocked, locked;
+	char *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(memory, MAP_FAILED);
+	report_fixture_good(&fixture);
+	moment_take(&fixture.report, true, 0, 0, &before);
+	memset(memory, 1, bytes);
+	moment_take(&fixture.report, true, 0, getpid(), &unlocked);
+	ck_assert_uint_ge(unlocked.own.anonymous, before.own.anonymous + bytes - slack);
+	ck_assert_uint_ge(unlocked.own.unlocked, before.own.unlocked + bytes - slack);
+	ck_assert_uint_ge(unlocked.own.resident, unlocked.own.anonymous);
+	ck_assert_uint_gt(unlocked.daemon.unlocked, 0);
+	if (mlock(memory, bytes) == 0) {
+		moment_take(&fixture.report, true, 0, 0, &locked);
+		ck_assert_uint_ge(locked.own.anonymous, before.own.anonymous + bytes - slack);
+		ck_assert_uint_le(locked.own.unlocked, before.own.unlocked + slack);
+		ck_assert_uint_eq(locked.daemon.resident, 0);
+	}
+	munmap(memory, bytes);
+}
+END_TEST
 
 /* Lines of PATH, each an object, with "ops" counting up; *FIRST and *LAST of it. */
 static uint64_t lines_check(const char *path, uint64_t *first, uint64_t *last)
@@ -317,6 +345,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, replacement);
 	tcase_add_test(tc, replacement_refused);
+	tcase_add_test(tc, moment_memory);
 	tcase_add_test(tc, timeline_bounded);
 	tcase_add_test(tc, timeline_two_weeks);
 	tcase_add_test(tc, timeline_goes_on);
