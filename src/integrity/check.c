@@ -4,6 +4,37 @@
 #include <string.h>
 
 #include "integrity/tag.h"
+#include "util/crc32c.h"
+
+/*
+ * A block's checksum leaves out the first four bytes, its own field, and begins with the block's
+ * number: ISA-L is several times as fast for a multiple of 256 bytes. So the whole block is
+ * summed up, from the seed that leads to where the checksum begins.
+ */
+static uint32_t seed_make(const struct checker *checker, uint64_t block)
+{
+	le64 number = le64_make(block);
+
+	return crc32c_before(crc32c(checker->uuid_seed, &number, sizeof(number)), 0);
+}
+
+static uint32_t seed_of(const struct checker *checker, uint64_t block)
+{
+	uint32_t seed = checker->seed_zero;
+
+	for (unsigned i = 0; i < 8; i++)
+		seed ^= checker->seed_byte[i][block >> 8 * i & 0xff];
+	return seed;
+}
+
+static void seeds_init(struct checker *checker)
+{
+	checker->seed_zero = seed_make(checker, 0);
+	for (unsigned i = 0; i < 8; i++)
+		for (uint64_t value = 0; value < 256; value++)
+			checker->seed_byte[i][value] =
+				seed_make(checker, value << 8 * i) ^ checker->seed_zero;
+}
 
 void checker_init(struct checker *checker, struct ledger *ledger)
 {
@@ -14,6 +45,7 @@ void checker_init(struct checker *checker, struct ledger *ledger)
 	checker->block_size = geometry.block_size;
 	checker->uuid_seed = tag_uuid_seed(geometry.uuid);
 	memcpy(checker->uuid, geometry.uuid, sizeof(checker->uuid));
+	seeds_init(checker);
 }
 
 bool checker_match(const struct checker *checker, uint64_t block,
@@ -23,7 +55,7 @@ bool checker_match(const struct checker *checker, uint64_t block,
 
 	/* The checksum covers number, generation, owner and uuid: equal means the very version. */
 	return le32_get(tag->crc) == snap->crc &&
-	       tag_checksum(image, checker->block_size, checker->uuid_seed, block) == snap->crc;
+	       crc32c(seed_of(checker, block) ^ snap->crc, image, checker->block_size) == snap->crc;
 }
 
 bool checker_report(const struct checker *checker, uint64_t block,

@@ -17,6 +17,9 @@ struct checker {
 	uint32_t block_size;
 	uint32_t uuid_seed;
 	uint8_t uuid[16];
+	/* For checker_match(): what byte I of a block's number adds to the seed for number 0. */
+	uint32_t seed_zero;
+	uint32_t seed_byte[8][256];
 };
 
 void checker_init(struct checker *checker, struct ledger *ledger);

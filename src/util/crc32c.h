@@ -13,4 +13,11 @@
  */
 uint32_t crc32c(uint32_t seed, const void *buf, size_t len);
 
+/*
+ * The seed from which the four bytes of WORD, little-endian, lead to CRC: so that
+ * crc32c(crc32c_before(crc, word), &word, 4) is CRC. For any WORD, crc32c_before(crc, word) is
+ * crc32c_before(crc, 0) ^ word; and over CRC it is affine, as CRCs are.
+ */
+uint32_t crc32c_before(uint32_t crc, uint32_t word);
+
 #endif

@@ -301,6 +301,41 @@ START_TEST(ledger_keeps_first_findings)
 }
 END_TEST
 
+/* By another way than tag_seal() sums up: they must agree on every number and size. */
+START_TEST(checker_matches_sealed)
+{
+	struct checker checker;
+	struct ledger *ledger;
+	struct rng rng;
+	int fd;
+
+	rng_seed(&rng, 4, 0);
+	for (uint32_t bs = 1024; bs <= 4096; bs *= 2) {
+		ledger = ledger_make(&fd, bs);
+		close(fd);
+		checker_init(&checker, ledger);
+		for (unsigned i = 0; i < 2000; i++) {
+			_Alignas(8) uint8_t image[4096];
+			uint64_t block = rng_next(&rng) >> rng_below(&rng, 64), other;
+			uint64_t bit = rng_below(&rng, bs * 8);
+			struct ledger_snapshot snap = {.generation = i + 1};
+
+			rng_fill(&rng, image, bs);
+			snap.crc = seal(image, bs, block, i + 1, i);
+			unit_assert(checker_match(&checker, block, &snap, image));
+			other = block ^ 1ULL << rng_below(&rng, 64);
+			unit_assert(!checker_match(&checker, other, &snap, image));
+			image[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			unit_assert(!checker_match(&checker, block, &snap, image));
+			image[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			snap.crc ^= 1u << bit % 32;
+			unit_assert(!checker_match(&checker, block, &snap, image));
+		}
+		ledger_detach(ledger);
+	}
+}
+END_TEST
+
 START_TEST(checker_names_lost_update)
 {
 	_Alignas(8) uint8_t old[2048] = {0}, new[2048] = {0};
@@ -474,6 +509,7 @@ int main(void)
 	tcase_add_test(tc, ledger_sequence);
 	tcase_add_test(tc, ledger_attach_refuses);
 	tcase_add_test(tc, ledger_keeps_first_findings);
+	tcase_add_test(tc, checker_matches_sealed);
 	tcase_add_test(tc, checker_names_lost_update);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("hammer");

@@ -13,6 +13,7 @@
 #include "util/bitmap.h"
 #include "util/crc32c.h"
 #include "util/hexdump.h"
+#include "util/le.h"
 #include "util/rng.h"
 #include "util/sigbus.h"
 #include "util/units.h"
@@ -50,6 +51,25 @@ START_TEST(crc32c_chains)
 		uint32_t head = crc32c(0, buf, cut);
 
 		ck_assert_uint_eq(crc32c(head, buf + cut, sizeof(buf) - cut), whole);
+	}
+}
+END_TEST
+
+/* Back over four bytes, and that differences go back on their own. */
+START_TEST(crc32c_goes_back)
+{
+	struct rng rng;
+
+	rng_seed(&rng, 3, 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		uint32_t crc = (uint32_t)rng_next(&rng), other = (uint32_t)rng_next(&rng);
+		uint32_t word = (uint32_t)rng_next(&rng), seed = crc32c_before(crc, word);
+		le32 bytes = le32_make(word);
+
+		unit_assert(crc32c(seed, &bytes, sizeof(bytes)) == crc);
+		unit_assert((crc32c_before(crc, 0) ^ word) == seed);
+		unit_assert((crc32c_before(crc ^ other, word) ^ crc32c_before(other, 0) ^
+			     crc32c_before(0, 0)) == seed);
 	}
 }
 END_TEST
@@ -481,6 +501,7 @@ static Suite *util_suite(void)
 
 	tcase_add_test(tc, crc32c_rfc3720);
 	tcase_add_test(tc, crc32c_chains);
+	tcase_add_test(tc, crc32c_goes_back);
 	tcase_add_test(tc, crc32c_matches_definition);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("bitmap");
