@@ -18,6 +18,7 @@
 #define FSCK_UNCORRECTED 4
 #define COPY_BYTES (1u << 20)
 #define COPY_ALIGN 4096u
+#define LOG_BYTES_MAX (256u << 10)
 
 static bool attribute_read(const struct neighbour *nb, const char *name, char *value, size_t len)
 {
@@ -54,9 +55,26 @@ bool nb_errors_read(const struct neighbour *nb, char *text, size_t len)
 	return true;
 }
 
+/* Of a run of weeks, the last checks. */
+static void log_make_room(struct neighbour *nb, size_t length)
+{
+	const char *line;
+
+	if (!nb->fsck_log || nb->fsck_log_len + length <= LOG_BYTES_MAX)
+		return;
+	line = memchr(nb->fsck_log + nb->fsck_log_len / 2, '\n', nb->fsck_log_len / 2);
+	if (!line)
+		return;
+	nb->fsck_log_len -= (size_t)(line + 1 - nb->fsck_log);
+	memmove(nb->fsck_log, line + 1, nb->fsck_log_len + 1);
+}
+
 static int log_append(struct neighbour *nb, const char *text, size_t length)
 {
-	char *log = realloc(nb->fsck_log, nb->fsck_log_len + length + 1);
+	char *log;
+
+	log_make_room(nb, length);
+	log = realloc(nb->fsck_log, nb->fsck_log_len + length + 1);
 
 	if (!log)
 		return -ENOMEM;
