@@ -6,7 +6,8 @@
 # Boots BZIMAGE in QEMU (two processors, two NUMA nodes), runs the shell script
 # JOB in the guest, and leaves in RESULTS: console.log, boot.json and out/, all
 # files that the job left in /out.  boot.json's outcome is "done" (see its exit),
-# "hang" or "panic": each of them is a result, and boot.sh then exits 0.
+# "hang" or "panic": each of them is a result, and boot.sh then exits 0.  A guest
+# whose init does not end it in time is made to say on its console where it hangs.
 # It exits 2 when the lab itself failed, 77 when packages are missing.
 #
 #   -f FILE     put FILE beside the job, as /job/NAME (may be repeated)
@@ -22,10 +23,16 @@ set -euo pipefail
 
 # Time to boot, to write the results and to power off, on a busy machine.
 readonly MARGIN=90
+# Time for a guest that hangs to tell where.
+readonly LAST_WORDS=10
 readonly PROBE_TIMEOUT=40
+readonly LAST_PANIC='unknown_nmi_panic panic_print=0x41'
+readonly OUR_PANIC='NMI: Not continuing'
+# On a busy host an emulated timer may be late, and the kernel would not boot without one.
+readonly TIMER=no_timer_check
 readonly FAULTS='BUG: |Oops: |Kernel panic|general protection fault|WARNING: CPU|INFO: task .* blocked|soft lockup|EXT[24]-fs error'
 
-work=''
+work='' watcher=''
 kernel='' initramfs='' job='' results='' files=()
 deadline=300 memory=1024 size=1024 iops=0 extra=''
 
@@ -64,6 +71,25 @@ pack_job() {
 	(cd "$folder" && find job | cpio -o -H newc --quiet -R 0:0 | gzip -1)
 }
 
+# After SECONDS the guest gets an NMI that nobody can mask: it panics, with the stacks of all
+# processors and tasks.
+inspect_later() {
+	mkfifo "$work/monitor.in" "$work/monitor.out"
+	(
+		trap 'kill $!' TERM
+		sleep "$1" &
+		wait $! || exit 0
+		touch "$work/hung"
+		echo nmi >"$work/monitor.in"
+	) &
+	watcher=$!
+}
+
+inspection_end() {
+	[[ -z $watcher ]] || kill "$watcher" 2>/dev/null || true
+	watcher=''
+}
+
 # run_guest ACCEL SECONDS CONSOLE INITRD WORDS [QEMU ARGUMENTS...]
 run_guest() {
 	local accel=$1 seconds=$2 console=$3 initrd=$4 words=$5 half=$((memory / 2))
@@ -76,7 +102,7 @@ run_guest() {
 		-object memory-backend-ram,id=m1,size="${half}M" \
 		-numa node,nodeid=0,memdev=m0,cpus=0 -numa node,nodeid=1,memdev=m1,cpus=1 \
 		-kernel "$kernel" -initrd "$initrd" \
-		-append "console=ttyS0 loglevel=5 panic=-1 mitigations=off $words" \
+		-append "console=ttyS0 loglevel=5 panic=-1 $LAST_PANIC $TIMER mitigations=off $words" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-serial "file:$console" "$@" </dev/null
 }
@@ -111,6 +137,8 @@ choose_accel() {
 judge() {
 	if [[ -e $results/out/exit ]]; then
 		echo "done"
+	elif [[ -e $work/hung ]]; then
+		echo hang
 	elif grep -q 'Kernel panic' "$results/console.log"; then
 		echo panic
 	else
@@ -125,18 +153,19 @@ report() {
 	boot=$(sed -n 's/^lab: start \([0-9.]*\).*/\1/p' "$results/console.log" | head -1)
 	jq -n --arg outcome "$outcome" --argjson exit "$code" --arg accel "$accel" \
 		--argjson boot_s "${boot:-null}" --argjson wall_s "$wall" \
-		--arg fault "$(tr -d '\r' <"$results/console.log" | grep -aEm1 "$FAULTS" || true)" \
+		--arg fault "$(tr -d '\r' <"$results/console.log" | grep -av "$OUR_PANIC" |
+			grep -aEm1 "$FAULTS" || true)" \
 		'{outcome: $outcome, exit: $exit, accel: $accel, boot_s: $boot_s, wall_s: $wall_s,
 		  fault: (if $fault == "" then null else $fault end)}' >"$results/boot.json"
 }
 
 main() {
-	local accel started rc=0 disk throttle=''
+	local accel started seconds rc=0 disk throttle=''
 
 	parse "$@"
 	lab_need qemu-system-x86_64=qemu-system-x86 cpio=cpio jq=jq
 	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
+	trap 'inspection_end; rm -rf "$work"' EXIT
 	rm -rf "$results"
 	mkdir -p "$results/out"
 	pack_job >"$work/initrd"
@@ -146,11 +175,15 @@ main() {
 	[[ $iops -gt 0 ]] && throttle=,throttling.iops-total=$iops
 	accel=$(choose_accel)
 	started=$SECONDS
-	run_guest "$accel" $((deadline + MARGIN)) "$results/console.log" "$work/initrd" \
+	seconds=$((deadline + MARGIN))
+	inspect_later $((seconds - LAST_WORDS))
+	run_guest "$accel" "$seconds" "$results/console.log" "$work/initrd" \
 		"lab.deadline=$deadline $extra" \
 		-drive "file=$disk,if=virtio,format=raw,cache=unsafe$throttle" \
 		-drive "file=$work/results.img,if=virtio,format=raw,cache=unsafe" \
+		-chardev "pipe,id=monitor,path=$work/monitor" -mon chardev=monitor \
 		2>"$work/qemu.err" || rc=$?
+	inspection_end
 	if [[ ! -s $results/console.log ]]; then
 		cat "$work/qemu.err" >&2
 		lab_die "QEMU did not start a guest (exit $rc)"
