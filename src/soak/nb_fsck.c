@@ -75,7 +75,6 @@ static int log_append(struct neighbour *nb, const char *text, size_t length)
 
 	log_make_room(nb, length);
 	log = realloc(nb->fsck_log, nb->fsck_log_len + length + 1);
-
 	if (!log)
 		return -ENOMEM;
 	memcpy(log + nb->fsck_log_len, text, length);

@@ -9,6 +9,8 @@ set -u
 
 seconds=${CHURNFS_ENDURANCE:-40}
 hurry=${CHURNFS_HURRY:-24}
+# Until then it fills what it keeps of the past.
+warm=$((seconds / 4 > 20 ? seconds / 4 : 20))
 memory_max=$((5 << 20))
 timeline_max=$((32 << 20))
 
@@ -24,10 +26,10 @@ esac
 is "$seconds s: nothing was lost" "$verdict" clean
 clean "the run"
 
-# range PROCESS: from the lowest to the highest of the samples after the first quarter, in bytes.
+# range PROCESS: from the lowest to the highest of the samples once it is warm, in bytes.
 range() {
 	sed -n "s/.*\"event\":\"sample\".*\"elapsed_s\":\([0-9.]*\).*\"memory_$1\":{[^}]*\"unlocked\":\([0-9]*\)}.*/\1 \2/p" \
-		timeline.jsonl | awk -v from="$((seconds / 4))" '
+		timeline.jsonl | awk -v from="$warm" '
 		$1 >= from { if (!n++ || $2 < low) low = $2; if ($2 > high) high = $2 }
 		END { if (n < 10) print "-1"; else printf "%d", high - low }'
 }
