@@ -51,7 +51,14 @@ while ! mountpoint -q "$outer" && [ "$tries" -lt 100 ]; do
 done
 truncate -s 96M "$outer/image"
 device=$(losetup -f --show "$outer/image")
-run_background --duration 300s --device "$device" --reserve-head 32M --hang-after 10s --output evidence
+run_background --duration 300s --device "$device" --reserve-head 32M --hang-after 10s \
+	--output evidence --hurry 20 --timeline timeline.jsonl
+# Until all is set up, nobody watches.
+tries=0
+while ! grep -q '"event":"sample"' timeline.jsonl && [ "$tries" -lt 600 ]; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
 kill -STOP "$outer_pid"
 run_wait
 is "device stopped: exit 4" "$run_status" 4
