@@ -13,9 +13,7 @@
  */
 static uint32_t seed_make(const struct checker *checker, uint64_t block)
 {
-	le64 number = le64_make(block);
-
-	return crc32c_before(crc32c(checker->uuid_seed, &number, sizeof(number)), 0);
+	return crc32c_before(tag_block_seed(checker->uuid_seed, block), 0);
 }
 
 static uint32_t seed_of(const struct checker *checker, uint64_t block)

@@ -14,10 +14,16 @@ uint32_t tag_uuid_seed(const uint8_t uuid[16])
 	return crc32c(0, uuid, 16);
 }
 
-uint32_t tag_checksum(const void *block, uint32_t block_size, uint32_t uuid_seed, uint64_t number)
+uint32_t tag_block_seed(uint32_t uuid_seed, uint64_t number)
 {
 	le64 own = le64_make(number);
-	uint32_t seed = crc32c(uuid_seed, &own, sizeof(own));
+
+	return crc32c(uuid_seed, &own, sizeof(own));
+}
+
+uint32_t tag_checksum(const void *block, uint32_t block_size, uint32_t uuid_seed, uint64_t number)
+{
+	uint32_t seed = tag_block_seed(uuid_seed, number);
 
 	return crc32c(seed, (const char *)block + sizeof(le32), block_size - sizeof(le32));
 }

@@ -30,6 +30,9 @@ static inline void *tag_payload(void *block)
 /* CRC-32C of the uuid, with which the checksums of the whole filesystem start. */
 uint32_t tag_uuid_seed(const uint8_t uuid[16]);
 
+/* The same with the block's NUMBER: where its own checksum starts. */
+uint32_t tag_block_seed(uint32_t uuid_seed, uint64_t number);
+
 /* Checksum that the sealed block of BLOCK_SIZE bytes should carry if its number is NUMBER. */
 uint32_t tag_checksum(const void *block, uint32_t block_size, uint32_t uuid_seed, uint64_t number);
 
