@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "soak/regular.h"
 #include "soak/report.h"
 #include "util/log.h"
 #include "util/units.h"
@@ -18,30 +18,14 @@
 
 struct side {
 	json_t *root;
-	enum verdict verdict;
+	size_t rank; /* of its verdict, in verdicts[] */
 	double duration_s;
 };
 
-/* How bad news each verdict is; ERROR is none. */
-static const struct {
-	enum verdict verdict;
-	unsigned rank;
-} ranks[] = {
-	{VERDICT_PASS, 0},
-	{VERDICT_INCONCLUSIVE, 1},
-	{VERDICT_KERNEL_FAULT, 2},
-	{VERDICT_CORRUPT, 3},
-};
-
-static unsigned rank_of(enum verdict verdict)
-{
-	unsigned rank = 0;
-
-	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
-		if (ranks[i].verdict == verdict)
-			rank = ranks[i].rank;
-	return rank;
-}
+/* From good news to bad; ERROR is none. */
+static const enum verdict verdicts[] = {VERDICT_PASS, VERDICT_INCONCLUSIVE, VERDICT_KERNEL_FAULT,
+					VERDICT_CORRUPT};
+#define VERDICTS (sizeof(verdicts) / sizeof(verdicts[0]))
 
 /* Counts of a report that are shown as so many in a second of the run. */
 static const struct {
@@ -60,40 +44,32 @@ static const struct {
 /* What must be alike for rates to mean the same. */
 static const char *const conditions[] = {"command", "device", "block_size"};
 
-/* Opens a regular file, or report.json of a folder; never waits. Negative errno on failure. */
+/* Opens a regular file, or report.json of a folder. Returns the descriptor or a negative errno. */
 static int report_open(const char *path)
 {
-	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int fd = open(path, flags), folder, rc;
-	struct stat st;
+	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+	uint64_t size;
 
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-		folder = fd;
-		fd = openat(folder, "report.json", flags);
-		rc = fd < 0 ? -errno : 0;
+	if (folder < 0) {
+		fd = regular_open(AT_FDCWD, path, 0, &size);
+	} else {
+		fd = regular_open(folder, "report.json", 0, &size);
 		close(folder);
-		if (rc)
-			return rc;
 	}
-	rc = fstat(fd, &st) ? -errno : 0;
-	if (!rc && (!S_ISREG(st.st_mode) || st.st_size > JSON_BYTES_MAX))
-		rc = -EINVAL;
-	if (!rc)
+	if (fd < 0 || size <= JSON_BYTES_MAX)
 		return fd;
 	close(fd);
-	return rc;
+	return -EINVAL;
 }
 
-static int verdict_parse(const char *name, enum verdict *verdict)
+/* VERDICTS if a run with that verdict judged nothing. */
+static size_t rank_of(const char *verdict)
 {
-	for (size_t i = 0; name && i < sizeof(ranks) / sizeof(ranks[0]); i++) {
-		*verdict = ranks[i].verdict;
-		if (strcmp(name, verdict_name(*verdict)) == 0)
-			return 0;
-	}
-	return -EINVAL;
+	size_t rank = 0;
+
+	while (rank < VERDICTS && strcmp(verdict, verdict_name(verdicts[rank])) != 0)
+		rank++;
+	return rank;
 }
 
 static int side_check(struct side *side, const char *path)
@@ -111,7 +87,8 @@ static int side_check(struct side *side, const char *path)
 			path, (long long)json_integer_value(schema), REPORT_SCHEMA);
 		return -EINVAL;
 	}
-	if (verdict_parse(verdict, &side->verdict)) {
+	side->rank = rank_of(verdict);
+	if (side->rank == VERDICTS) {
 		log_error("compare: %s: that run judged nothing", path);
 		return -EINVAL;
 	}
@@ -265,15 +242,16 @@ static void table_print(const struct side side[2], FILE *out)
 
 static int outcome_print(const struct side side[2], FILE *out)
 {
-	bool worse = rank_of(side[1].verdict) > rank_of(side[0].verdict);
+	enum verdict before = verdicts[side[0].rank], after = verdicts[side[1].rank];
+	bool worse = side[1].rank > side[0].rank;
 	char reason[TEXT_MAX];
 
-	fprintf(out, "%s: %s after %s", worse ? "worse" : "no worse", verdict_name(side[1].verdict),
-		verdict_name(side[0].verdict));
+	fprintf(out, "%s: %s after %s", worse ? "worse" : "no worse", verdict_name(after),
+		verdict_name(before));
 	if (worse)
 		fprintf(out, ": %s", text_of(&side[1], "reason", reason));
 	fputc('\n', out);
-	return worse ? (int)side[1].verdict : VERDICT_PASS;
+	return worse ? (int)after : VERDICT_PASS;
 }
 
 int compare_reports(const char *before, const char *after, FILE *out)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "soak/excerpt.h"
+#include "soak/regular.h"
 #include "util/log.h"
 #include "util/units.h"
 #include "util/utf8.h"
@@ -33,27 +34,6 @@ static const struct {
 
 #define FILES (sizeof(files) / sizeof(files[0]))
 
-/* Opens a regular file of the folder; never waits. Returns the descriptor or a negative errno. */
-static int regular_open(int dir, const char *name, uint64_t *size)
-{
-	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat st;
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st))
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode))
-		rc = -EINVAL;
-	if (rc) {
-		close(fd);
-		return rc;
-	}
-	*size = (uint64_t)st.st_size;
-	return fd;
-}
-
 static bool regular_exists(int dir, const char *name)
 {
 	struct stat st;
@@ -74,7 +54,7 @@ static json_t *report_load(int dir)
 {
 	json_t *root = NULL;
 	uint64_t size;
-	int fd = regular_open(dir, "report.json", &size);
+	int fd = regular_open(dir, "report.json", O_NOFOLLOW, &size);
 
 	if (fd < 0)
 		return NULL;
@@ -188,7 +168,7 @@ static void file_print(int dir, size_t i, FILE *out)
 	const char *name = files[i].name;
 	char bytes[32];
 	uint64_t size;
-	int rc, fd = regular_open(dir, name, &size);
+	int rc, fd = regular_open(dir, name, O_NOFOLLOW, &size);
 
 	if (fd == -ENOENT)
 		return;
