@@ -124,6 +124,21 @@ need_command() {
 	done
 }
 
+# await COMMAND [ARG...]: repeats it until it succeeds, for at most 60 s; fails then.
+await() {
+	tap_tries=0
+	until "$@"; do
+		[ "$tap_tries" -lt 600 ] || return 1
+		tap_tries=$((tap_tries + 1))
+		sleep 0.1
+	done
+}
+
+# not COMMAND [ARG...]: for await.
+not() {
+	! "$@"
+}
+
 # Last line of every test: the plan, and the exit status.
 tap_done() {
 	echo "1..$tap_count"

@@ -27,9 +27,5 @@ mount_it() {
 # Unmounted means that the daemon has ended too, and has let go of the device.
 unmount_it() {
 	umount "$mnt" || return 1
-	tries=0
-	while pgrep -f "churnfs.*$mnt" >/dev/null && [ "$tries" -lt 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
+	await not pgrep -f "churnfs.*$mnt" >/dev/null
 }

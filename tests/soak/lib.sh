@@ -38,14 +38,20 @@ leftovers() {
 	[ "$(settings_now)" = "$settings_before" ] || settings_now
 }
 
-# Detaching a loop device and ending a process take a moment after their last user went.
+nothing_left() {
+	left=$(leftovers)
+	[ -z "$left" ]
+}
+
+# Sets $left to what is left behind. Detaching a loop device and ending a process take a moment after
+# their last user went.
+leftovers_await() {
+	await nothing_left
+}
+
 clean() {
-	tries=0
-	while [ -n "$(leftovers)" ] && [ "$tries" -lt 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
-	is "$1: nothing is left behind" "$(leftovers)" ""
+	leftovers_await
+	is "$1: nothing is left behind" "$left" ""
 }
 
 # run STATUS-NAME WANTED-STATUS ARG...: a run with its output in out.txt.
@@ -64,14 +70,13 @@ run() {
 	fi
 }
 
+daemon_find() {
+	work_pid=$(pgrep -P "$run_pid" -x churnstress) && daemon_pid=$(pgrep -P "$work_pid" -x churnfs)
+}
+
 # Waits until the daemon of the run $run_pid is there, and sets $work_pid and $daemon_pid.
 daemon_await() {
-	tries=0
-	while ! { work_pid=$(pgrep -P "$run_pid" -x churnstress) &&
-		daemon_pid=$(pgrep -P "$work_pid" -x churnfs); } && [ "$tries" -lt 300 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
+	await daemon_find
 }
 
 # run_background ARG...: sets $run_pid once the daemon has mounted, $work_pid, the process that does

@@ -12,11 +12,7 @@ run_pid=$!
 daemon_await
 # The daemon is there; the main loop, which answers, may not be yet.
 kill -USR1 "$run_pid"
-tries=0
-while ! grep -q '^churnstress: [0-9]* s of 10 s' err.txt && [ "$tries" -lt 300 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
+await grep -q '^churnstress: [0-9]* s of 10 s' err.txt
 is "SIGUSR1: the status is printed once, on standard error" \
 	"$(grep -c '^churnstress: [0-9]* s of 10 s on .*clean so far.*pages moved.*seed 1$' err.txt)" 1
 ok "SIGUSR1: the run goes on" kill -0 "$run_pid"
