@@ -11,10 +11,16 @@
 #include "soak/supervisor.h"
 #include "util/log.h"
 
+/* False if something kept the run from starting: then one line says it all. */
+static bool began(const struct report *report)
+{
+	return report->duration_ns || report->verdict != VERDICT_ERROR;
+}
+
 /* What kept a run from starting, maybe this very file, has been told. */
 static void written_check(const struct report *report, const char *path, int rc)
 {
-	if (rc && report->duration_ns)
+	if (rc && began(report))
 		log_error("cannot write %s: %s", path, strerror(-rc));
 }
 
@@ -23,11 +29,11 @@ static void tell(const struct report *report)
 {
 	const struct run_options *options = report->options;
 
-	if (!report->duration_ns)
+	if (!began(report))
 		log_error("%s", report->reason);
 	if (options->ktap)
 		report_ktap_print(report, stdout);
-	else if (report->duration_ns)
+	else if (began(report))
 		report_print(report, stdout);
 	if (fflush(stdout) || ferror(stdout))
 		log_error("cannot write the report to standard output");

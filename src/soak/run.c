@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,14 +17,10 @@
 #include "util/log.h"
 
 #define POLL_NS (10 * NS_PER_MS)
-#define VERIFY_PERIOD_NS (100 * NS_PER_MS)
-#define VERIFY_DIRECT_PERIOD_NS (2 * NS_PER_SEC)
 /* A dying daemon fails a request (EIO, if it was being copied to it) before its end is seen. */
 #define DEATH_NS (2 * NS_PER_SEC)
 /* A cycle of a migration driver hardly takes longer. */
 #define CYCLE_NS (2 * NS_PER_SEC)
-#define WORKER_BYTES_MAX (16ULL << 20)
-#define WORKER_NODES_MAX 4000u
 
 static int signals_block(sigset_t *set)
 {
@@ -35,156 +30,6 @@ static int signals_block(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGUSR1);
 	return sigprocmask(SIG_BLOCK, set, NULL);
-}
-
-static int verify_start(struct run *run)
-{
-	struct verifier_options options = {
-		.device = run->target.device,
-		.ledger = run->target.ledger,
-		.threads = run->options->verifiers,
-		.period_ns = VERIFY_PERIOD_NS / run->options->hurry,
-		.direct_period_ns = VERIFY_DIRECT_PERIOD_NS / run->options->hurry,
-	};
-	int rc = verifier_start(&options, &run->verifier);
-
-	if (rc)
-		run_trouble(run, "cannot start the verifiers");
-	return rc;
-}
-
-/* Half of the device is left to metadata, directories and slack. */
-static int work_start(struct run *run)
-{
-	uint64_t bytes = run->target.bytes / 2 / run->options->workers;
-	struct workload_options options = {
-		.root = run->target.mount,
-		.workers = run->options->workers,
-		.seed = run->options->seed,
-		.max_bytes_per_worker = bytes < WORKER_BYTES_MAX ? bytes : WORKER_BYTES_MAX,
-		.max_nodes_per_worker = WORKER_NODES_MAX,
-		.keep_going = run->options->keep_going,
-	};
-	int rc;
-
-	if (options.max_bytes_per_worker < WORKLOAD_BYTES_MIN)
-		options.max_bytes_per_worker = WORKLOAD_BYTES_MIN;
-	rc = workload_start(&options, &run->workload);
-	if (rc)
-		run_trouble(run, "cannot start the workers");
-	return rc;
-}
-
-static int migration_start(struct run *run)
-{
-	char why[256] = "";
-	int rc;
-
-	run->migrate_target = (struct migrate_target){
-		.device = run->target.device,
-		.bytes = run->target.bytes,
-		.ledger = run->target.ledger,
-		.verifier = run->verifier,
-		.moves = run->moves,
-		.sandbox = run->sandbox,
-		.memory_max = run->options->memory_max,
-		.seed = run->options->seed,
-		.stop = &run->stopping,
-		.head_bytes = target_head_bytes(run->options),
-		.apart = run->report->neighbour_apart ? run->target.apart : NULL,
-		.apart_bytes = run->options->head_bytes,
-		.neighbour = run->neighbour,
-		.hot = run->hot,
-		.hot_count = run->hot_count,
-		.watched = run->watched,
-		.watched_count = run->watched_count,
-	};
-	run->report->migration_start_ns = clock_now_ns();
-	rc = migrator_start(&run->selection, &run->migrate_target, &run->migrator, why,
-			    sizeof(why));
-	if (rc)
-		run_trouble(run, why);
-	return rc;
-}
-
-static int injection_prepare(struct run *run)
-{
-	struct inject_options options = {
-		.kind = run->options->inject,
-		.seed = run->options->seed,
-		.device = run->target.device,
-		.ledger = run->target.ledger,
-		.daemon = run->target.daemon,
-	};
-
-	return options.kind == FAULT_NONE ? 0 : inject_create(&options, &run->inject);
-}
-
-/* The run is worth as much without; the evidence is not. */
-static void tracing_start(struct run *run)
-{
-	const char *device = run->report->neighbour_apart ? run->target.apart : run->target.device;
-	struct stat st;
-	int rc;
-
-	rc = stat(device, &st) ? -errno : tracering_start(run->sandbox, st.st_rdev, &run->ring);
-	if (rc)
-		log_warning("the kernel is not traced (%s): evidence will have no events",
-			    rc == -ENOTSUP ? "built without libtracefs" : strerror(-rc));
-}
-
-static const char *sandbox_trouble(int rc)
-{
-	switch (rc) {
-	case -EBUSY:
-		return "another churnstress migrates on this machine: wait for its end, or "
-		       "use --migrate none";
-	case -EINVAL:
-		/* A plain chroot: its root is no mount point, whose propagation could be ended. */
-		return "cannot make mounts private: in a chroot, bind-mount its root onto itself "
-		       "before entering";
-	default:
-		return "cannot make a private mount namespace: run it as root";
-	}
-}
-
-static int run_start(struct run *run)
-{
-	enum sandbox_use use = run->selection.count ? SANDBOX_ALONE : SANDBOX_SHARED;
-	char why[512] = "";
-	int rc = sandbox_create(use, &run->sandbox);
-
-	if (rc) {
-		run_trouble(run, sandbox_trouble(rc));
-		return rc;
-	}
-	rc = target_open(run->options, run->sandbox, &run->target, why, sizeof(why));
-	if (rc) {
-		run_trouble(run, why);
-		return rc;
-	}
-	snprintf(run->report->device, sizeof(run->report->device), "%s", run->target.device);
-	run->report->device_bytes = run->target.bytes;
-	if (kmsg_open(&run->kmsg))
-		log_warning("the kernel's log cannot be read: its faults go unnoticed");
-	else
-		kmsg_device_add(run->kmsg, run->target.device);
-	run->report->kmsg_watched = run->kmsg != NULL;
-	rc = movelog_create(&run->moves);
-	if (!rc)
-		rc = verify_start(run);
-	if (!rc)
-		rc = work_start(run);
-	if (!rc)
-		rc = run_neighbour_begin(run);
-	if (!rc)
-		tracing_start(run);
-	if (!rc)
-		rc = migration_start(run);
-	if (!rc)
-		rc = injection_prepare(run);
-	run_hang_start(run);
-	return rc;
 }
 
 static void stats_collect(struct run *run)
@@ -408,13 +253,11 @@ static void parts_free(struct run *run)
 	struct tracering *ring = run->ring;
 	struct movelog *moves = run->moves;
 
-	pthread_mutex_lock(&run->parts_lock);
-	run->workload = NULL;
-	run->migrator = NULL;
-	run->verifier = NULL;
-	run->ring = NULL;
-	run->moves = NULL;
-	pthread_mutex_unlock(&run->parts_lock);
+	RUN_PART_SET(run, workload, NULL);
+	RUN_PART_SET(run, migrator, NULL);
+	RUN_PART_SET(run, verifier, NULL);
+	RUN_PART_SET(run, ring, NULL);
+	RUN_PART_SET(run, moves, NULL);
 	workload_free(workload);
 	migrator_free(migrator);
 	tracering_free(ring);

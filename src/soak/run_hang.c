@@ -184,7 +184,7 @@ static void abandon(void *arg)
 	run->way_out->leave(run->way_out->arg, report);
 }
 
-void run_hang_start(struct run *run)
+int run_hang_start(struct run *run)
 {
 	uint64_t limit = run->options->hang_ns;
 	const struct watchdog_options options = {
@@ -202,6 +202,7 @@ void run_hang_start(struct run *run)
 	rc = watchdog_start(&options, &run->watchdog);
 	if (rc)
 		run_trouble(run, "cannot start the watchdog");
+	return rc;
 }
 
 void run_hang_end(struct run *run)

@@ -33,7 +33,8 @@ static int mount_dir_make(struct run *run, char *why, size_t len)
 	return rc;
 }
 
-static int mount_apart(struct run *run, struct neighbour_options *options, char *why, size_t len)
+static int mount_apart(struct run *run, struct neighbour_options *options,
+		       struct neighbour **neighbour, char *why, size_t len)
 {
 	int rc = target_open_apart(run->options, &run->target, why, len);
 
@@ -44,24 +45,24 @@ static int mount_apart(struct run *run, struct neighbour_options *options, char 
 		kmsg_device_add(run->kmsg, run->target.apart);
 	options->device = run->target.apart;
 	options->alone = true;
-	return neighbour_mount(options, &run->neighbour, why, len);
+	return neighbour_mount(options, neighbour, why, len);
 }
 
 /* In the head of the device; where that is forbidden, on a device of its own. */
-static int mount_somewhere(struct run *run, struct neighbour_options *options, char *why,
-			   size_t len)
+static int mount_somewhere(struct run *run, struct neighbour_options *options,
+			   struct neighbour **neighbour, char *why, size_t len)
 {
 	int rc;
 
 	if (run->options->neighbour_apart)
-		return mount_apart(run, options, why, len);
-	rc = neighbour_mount(options, &run->neighbour, why, len);
+		return mount_apart(run, options, neighbour, why, len);
+	rc = neighbour_mount(options, neighbour, why, len);
 	if (rc != -EPERM && rc != -EBUSY)
 		return rc;
 	log_warning("%s", why);
 	log_warning("the neighbour gets a loop device of its own: its lookups meet migration, but "
 		    "no longer churnfs's writes to the same page-cache mapping");
-	return mount_apart(run, options, why, len);
+	return mount_apart(run, options, neighbour, why, len);
 }
 
 int run_neighbour_begin(struct run *run)
@@ -76,6 +77,7 @@ int run_neighbour_begin(struct run *run)
 		.interrupting = run->selection.count > 0,
 		.trace = true,
 	};
+	struct neighbour *neighbour;
 	char why[512] = "";
 	int rc;
 
@@ -83,9 +85,12 @@ int run_neighbour_begin(struct run *run)
 		return 0;
 	rc = mount_dir_make(run, why, sizeof(why));
 	if (!rc)
-		rc = mount_somewhere(run, &options, why, sizeof(why));
-	if (!rc)
-		rc = neighbour_start(run->neighbour, why, sizeof(why));
+		rc = mount_somewhere(run, &options, &neighbour, why, sizeof(why));
+	if (!rc) {
+		rc = neighbour_start(neighbour, why, sizeof(why));
+		/* Mounted, it has to be ended properly, started or not. */
+		RUN_PART_SET(run, neighbour, neighbour);
+	}
 	if (rc) {
 		run_trouble(run, why);
 		return rc;
@@ -141,9 +146,7 @@ void run_neighbour_end(struct run *run)
 	if (run->report->neighbour_failure.failed)
 		run_evidence(run);
 	evidence_fsck(run->report, neighbour_fsck_log(run->neighbour));
-	pthread_mutex_lock(&run->parts_lock);
-	run->neighbour = NULL;
-	pthread_mutex_unlock(&run->parts_lock);
+	RUN_PART_SET(run, neighbour, NULL);
 	neighbour_free(neighbour);
 	rmdir(run->neighbour_dir);
 }

@@ -61,7 +61,7 @@ struct run {
 	struct watchdog *watchdog;
 	/*
 	 * The watchdog's thread uses workload, verifier, migrator, moves, ring and neighbour under
-	 * it: whoever frees one takes it out of here first.
+	 * it: set by RUN_PART_SET() only, to NULL before one is freed.
 	 */
 	pthread_mutex_t parts_lock;
 	_Atomic uint64_t progress_ns; /* when the main thread got on last */
@@ -69,14 +69,28 @@ struct run {
 	char *tasks;		      /* see tasks.h; NULL: no hang, or no memory */
 };
 
+#define RUN_PART_SET(run, part, value)                                                             \
+	do {                                                                                       \
+		pthread_mutex_lock(&(run)->parts_lock);                                            \
+		(run)->part = (value);                                                             \
+		pthread_mutex_unlock(&(run)->parts_lock);                                          \
+	} while (0)
+
+/*
+ * Sets up all that the options ask for, under the watchdog as soon as there is something to leave
+ * behind. Returns 0 or a negative errno (noted); what was started by then is for the end of the
+ * run.
+ */
+int run_start(struct run *run);
+
 /* Keeps the evidence of the first finding, once. */
 void run_evidence(struct run *run);
 
 /* Notes what keeps the run from its end. The first cause counts; the rest follows from it. */
 void run_trouble(struct run *run, const char *text);
 
-/* Starts the watchdog over all that runs. */
-void run_hang_start(struct run *run);
+/* Starts the watchdog over all that runs. Returns 0 or a negative errno (noted). */
+int run_hang_start(struct run *run);
 
 /* From the main loop: takes a hang over, with the kernel's tasks. True if there was one. */
 bool run_hang_watch(struct run *run);

@@ -44,40 +44,45 @@ tap_cleanup() {
 	umount "$outer" 2>/dev/null || umount -l "$outer" 2>/dev/null
 	cd /
 }
-tries=0
-while ! mountpoint -q "$outer" && [ "$tries" -lt 100 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
+await mountpoint -q "$outer"
 truncate -s 96M "$outer/image"
-device=$(losetup -f --show "$outer/image")
-run_background --duration 300s --device "$device" --reserve-head 32M --hang-after 10s \
-	--output evidence --hurry 20 --timeline timeline.jsonl
-# Until all is set up, nobody watches.
-tries=0
-while ! grep -q '"event":"sample"' timeline.jsonl && [ "$tries" -lt 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-kill -STOP "$outer_pid"
-run_wait
-is "device stopped: exit 4" "$run_status" 4
-ok "device stopped: its threads are there still" test -d "/proc/$work_pid/task"
-evidence_check "device stopped" ".*"
-kill -CONT "$outer_pid"
-tries=0
-while [ -d "/proc/$work_pid" ] && [ "$tries" -lt 300 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-fails "device stopped: they end when they can" 1 test -d "/proc/$work_pid"
-losetup -d "$device"
-# The guardian, which waited for the device, too, may still be at it.
-tries=0
-while ! umount "$outer" 2>/dev/null && [ "$tries" -lt 300 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-fails "device stopped: nobody uses it any more" 1 grep -qF " $outer " /proc/self/mountinfo
-clean "device stopped"
+
+setting_up() {
+	grep -q ' [^ ]*/neighbour ' "/proc/$work_pid/mountinfo"
+}
+
+sampled() {
+	grep -q '"event":"sample"' timeline.jsonl
+}
+
+# device_stopped NAME WHEN: the device stops as soon as WHEN is true.
+device_stopped() {
+	device=$(losetup -f --show "$outer/image")
+	rm -f timeline.jsonl
+	churnstress run --json "$tap_tmp/report.json" --duration 300s --device "$device" --force \
+		--reserve-head 32M --hang-after 10s --output evidence --hurry 20 \
+		--timeline timeline.jsonl >out.txt 2>&1 &
+	run_pid=$!
+	daemon_await
+	await "$2" 2>/dev/null
+	kill -STOP "$outer_pid"
+	run_wait
+	is "$1: exit 4" "$run_status" 4
+	ok "$1: its threads are there still" test -d "/proc/$work_pid/task"
+	evidence_check "$1" ".*"
+	kill -CONT "$outer_pid"
+	ok "$1: they end when they can" await not test -d "/proc/$work_pid"
+	# The guardian, which waited for the device, too, may still be at it.
+	losetup -d "$device"
+	ok "$1: nobody uses it any more" await device_free
+	clean "$1"
+}
+
+device_free() {
+	! losetup "$device" >/dev/null 2>&1
+}
+
+device_stopped "device stopped while setting up" setting_up
+device_stopped "device stopped" sampled
+ok "device stopped: nobody uses the file either" await umount "$outer"
 tap_done
