@@ -24,6 +24,7 @@ case $run_status in
 *) verdict="exit $run_status: $(tail -n 5 out.txt err.txt)" ;;
 esac
 is "$seconds s: nothing was lost" "$verdict" clean
+diag "$(cat out.txt)"
 clean "the run"
 
 # range PROCESS: from the lowest to the highest of the samples once it is warm, in bytes.
