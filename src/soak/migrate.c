@@ -17,10 +17,12 @@ const struct migrate_driver *const migrate_drivers[] = {
 	&migrate_offline, &migrate_soft_offline, &migrate_cma,	NULL,
 };
 
-/* Before drivers are compared, each has so much time. */
+/* Before drivers are compared for good, each has so much time. */
 #define MEASURE_NS (3 * NS_PER_SEC)
-/* This is enough for one that has not moved a page in it. */
-#define MEASURE_IDLE_NS NS_PER_SEC
+/* A first impression. It is all that one gets that has not moved a page in it. */
+#define IMPRESSION_NS NS_PER_SEC
+/* Until all are measured, the best so far has so many parts of the time for one of the others. */
+#define SHARE_BEST_SO_FAR 2
 /* A driver that has to make room for others keeps its turn for so long. */
 #define TURN_NS NS_PER_SEC
 /* Of the time, in parts: for the driver that moves most, and for each of the others. */
@@ -176,25 +178,67 @@ static double score(const struct migrate_stats *stats)
 
 static bool measured(const struct migrate_stats *stats)
 {
-	return stats->ns >= (stats->moved ? MEASURE_NS : MEASURE_IDLE_NS);
+	return stats->ns >= (stats->moved ? MEASURE_NS : IMPRESSION_NS);
 }
 
-/* Only this thread writes the statistics, so it may read them without the lock. */
-static struct migrate_thread *turn_next(struct migrator *migrator)
+/* NULL if nobody is known to move pages. */
+static struct migrate_thread *best_find(struct migrator *migrator)
 {
-	struct migrate_thread *best = NULL, *next = NULL;
-	double used, least = 0;
+	struct migrate_thread *best = NULL;
 
 	for (unsigned i = 0; i < migrator->count; i++) {
 		struct migrate_thread *t = &migrator->thread[i];
 
-		if (t->gave_up)
+		if (t->gave_up || !t->stats.moved || t->stats.ns < IMPRESSION_NS)
 			continue;
-		if (!measured(&t->stats))
-			return t;
 		if (!best || score(&t->stats) > score(&best->stats))
 			best = t;
 	}
+	return best;
+}
+
+/*
+ * One that is to be measured now, or NULL: in their order until one is known to move pages, then
+ * the least known, at times. If it had to wait until all were measured, a bug would show that much
+ * later.
+ */
+static struct migrate_thread *measure_next(struct migrator *migrator,
+					   const struct migrate_thread *best)
+{
+	struct migrate_thread *next = NULL;
+	uint64_t others_ns = 0;
+
+	for (unsigned i = 0; i < migrator->count; i++) {
+		struct migrate_thread *t = &migrator->thread[i];
+
+		if (t == best)
+			continue;
+		others_ns += t->stats.ns;
+		if (t->gave_up || measured(&t->stats))
+			continue;
+		if (!next || (best && t->stats.ns < next->stats.ns))
+			next = t;
+	}
+	if (best && best->stats.ns < IMPRESSION_NS + SHARE_BEST_SO_FAR * others_ns)
+		return NULL;
+	return next;
+}
+
+static bool all_measured(struct migrator *migrator)
+{
+	for (unsigned i = 0; i < migrator->count; i++)
+		if (!migrator->thread[i].gave_up && !measured(&migrator->thread[i].stats))
+			return false;
+	return true;
+}
+
+/* The one that has used least of its share. */
+static struct migrate_thread *share_next(struct migrator *migrator,
+					 const struct migrate_thread *best)
+{
+	struct migrate_thread *next = NULL;
+	double used, least = 0;
+
 	for (unsigned i = 0; i < migrator->count; i++) {
 		struct migrate_thread *t = &migrator->thread[i];
 
@@ -207,6 +251,18 @@ static struct migrate_thread *turn_next(struct migrator *migrator)
 		}
 	}
 	return next;
+}
+
+/* Only this thread writes the statistics, so it may read them without the lock. */
+static struct migrate_thread *turn_next(struct migrator *migrator)
+{
+	struct migrate_thread *best = best_find(migrator);
+	struct migrate_thread *next;
+
+	if (all_measured(migrator))
+		return share_next(migrator, best);
+	next = measure_next(migrator, best);
+	return next ? next : best;
 }
 
 static struct migrate_thread *turn_keep(struct migrate_thread *now, uint64_t since_ns)

@@ -167,8 +167,21 @@ START_TEST(the_best_has_most_turns)
 
 	run(&selection, stats);
 	ck_assert_uint_gt(stats[0].attempts, 0);
-	/* The poor one keeps what it had while they were compared, about a third of all. */
+	/* The poor one keeps what it had until the other had made an impression, about a third. */
 	ck_assert_uint_gt(stats[1].ns, stats[0].ns / 2 * 3);
+}
+END_TEST
+
+/* It is not left alone until all others were measured: by then it would have had three seconds. */
+START_TEST(measuring_does_not_stop_the_best)
+{
+	const struct migrate_selection selection = {
+		.count = 4, .turns = true, .driver = {&good, &poor, &idle, &hot}};
+	struct migrate_stats stats[4];
+
+	run(&selection, stats);
+	ck_assert_uint_gt(stats[0].ns, RUN_S / 2 * NS_PER_SEC);
+	ck_assert_uint_gt(stats[1].attempts, 1);
 }
 END_TEST
 
@@ -274,6 +287,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, the_best_has_most_turns, 0, 2);
+	tcase_add_test(tc, measuring_does_not_stop_the_best);
 	tcase_add_test(tc, one_gives_up);
 	tcase_add_test(tc, idle_costs_little);
 	tcase_add_test(tc, one_cannot_start);
