@@ -9,6 +9,8 @@ need_loop
 # One at a time: settings of the whole machine are changed, and moves are counted.
 exec 9>"$top_builddir/tests/soak/lock"
 flock 9
+# A soak of weeks may be going on. (The lock is that of src/soak/machinelock.h.)
+flock -w 60 /proc/sys/vm true || skip_all "another churnstress migrates on this machine"
 
 # Whatever a run makes lies below here, so that leftovers can be told from other people's things.
 export TMPDIR=$tap_tmp/work

@@ -259,6 +259,8 @@ static const char *unavailable(const struct migrate_driver *driver, char *why, s
 		return "needs root";
 	if (access("/dev/loop-control", R_OK | W_OK))
 		return "needs /dev/loop-control";
+	if (!migrate_machine_free())
+		return "another churnstress migrates on this machine";
 	return driver->probe(why, len) ? why : NULL;
 }
 
