@@ -45,6 +45,7 @@ struct extents {
 	uint32_t block_size;
 	unsigned slots;
 	unsigned next;
+	const struct file *changing; /* not at rest; NULL between steps */
 	struct nb_past past;
 	struct file file[FILES];
 };
@@ -183,15 +184,20 @@ static int file_step(struct extents *s, struct file *file)
 
 	if (!rc)
 		rc = map_verify(s, file);
-	if (!rc)
-		rc = rng_below(&s->rng, TRUNCATE_ONE_IN) == 0 ? file_truncate(s, file)
-							      : file_grow(s, file, ADD_PER_STEP);
+	if (rc)
+		return rc;
+	s->changing = file;
+	rc = rng_below(&s->rng, TRUNCATE_ONE_IN) == 0 ? file_truncate(s, file)
+						      : file_grow(s, file, ADD_PER_STEP);
 	if (!rc)
 		rc = map_verify(s, file);
 	if (rc)
 		return rc;
 	rc = blocks_refresh(s, file);
-	return rc ? nb_fail_layout(s->nb, NEIGHBOUR_EXTENTS, "reading the blocks of a map", rc) : 0;
+	if (rc)
+		return nb_fail_layout(s->nb, NEIGHBOUR_EXTENTS, "reading the blocks of a map", rc);
+	s->changing = NULL;
+	return 0;
 }
 
 static int extents_step(void *state)
@@ -214,7 +220,8 @@ static int extents_sweep(void *state)
 	int rc = 0;
 
 	for (unsigned i = 0; i < FILES && !rc; i++)
-		rc = blocks_verify(s, &s->file[i], "when its file was at rest");
+		if (&s->file[i] != s->changing)
+			rc = blocks_verify(s, &s->file[i], "when its file was at rest");
 	return rc;
 }
 

@@ -12,6 +12,9 @@
 #include "soak/nb_private.h"
 #include "util/clock.h"
 
+/* So long, threads look for the damage of which the filesystem spoke. */
+#define LOOK_AROUND_NS (3 * NS_PER_SEC)
+
 const char *neighbour_leg_name(enum neighbour_leg leg)
 {
 	static const char *const names[NEIGHBOUR_LEGS] = {
@@ -38,13 +41,28 @@ const char *neighbour_block_name(enum neighbour_block block)
 	return (unsigned)block < NEIGHBOUR_BLOCKS ? names[block] : "unknown";
 }
 
+/*
+ * The filesystem may notice damage before us, but it cannot tell what was there before. What only
+ * lacks its last update says nothing then: after an error a filesystem may stop writing.
+ */
+static bool tells_more(const struct neighbour_failure *now, const struct neighbour_failure *first)
+{
+	if (first->fault != NEIGHBOUR_FS_ERROR || now->fault != NEIGHBOUR_CORRUPT)
+		return false;
+	return now->kind != FAULT_STALE || now->found_generation + 1 != now->expected_generation;
+}
+
 static void failure_record(struct neighbour *nb, const struct neighbour_failure *failure)
 {
+	uint64_t when_ns = clock_now_ns();
+
 	pthread_mutex_lock(&nb->lock);
-	if (!nb->failure.failed) {
+	if (nb->failure.failed)
+		when_ns = nb->failure.when_ns;
+	if (!nb->failure.failed || tells_more(failure, &nb->failure)) {
 		nb->failure = *failure;
 		nb->failure.failed = true;
-		nb->failure.when_ns = clock_now_ns();
+		nb->failure.when_ns = when_ns;
 	}
 	atomic_store(&nb->failed, true);
 	/* What is there now is evidence: nobody may write over it. */
@@ -138,6 +156,9 @@ void neighbour_failure_get(struct neighbour *nb, struct neighbour_failure *failu
 {
 	pthread_mutex_lock(&nb->lock);
 	*failure = nb->failure;
+	if (failure->fault == NEIGHBOUR_FS_ERROR && nb->running &&
+	    clock_now_ns() < failure->when_ns + LOOK_AROUND_NS)
+		failure->failed = false;
 	pthread_mutex_unlock(&nb->lock);
 }
 

@@ -40,7 +40,10 @@ struct nb_leg_ops {
 		       void **state);
 	int (*open)(void *state); /* after each mount; the threads are not running */
 	int (*step)(void *state); /* a few milliseconds at most, fsync aside */
-	/* Compares all blocks that must be at rest between steps; NULL: each step does. */
+	/*
+	 * Compares all blocks that must be at rest between steps, after a step that failed, too;
+	 * NULL: each step does.
+	 */
 	int (*sweep)(void *state);
 	void (*close)(void *state); /* before each unmount */
 	void (*free)(void *state);
@@ -111,7 +114,10 @@ static inline void nb_count(_Atomic uint64_t *counter, uint64_t n)
 			      memory_order_relaxed);
 }
 
-/* nb_failure.c: each records the first failure of all, tells all threads to end, returns RC. */
+/*
+ * nb_failure.c: each records the first failure of all, tells all threads to end, returns RC. A
+ * block found damaged takes the place of the filesystem's word that there is damage.
+ */
 
 /* A model or a counter disagrees, or a call failed for a reason that is no block's. */
 int nb_fail(struct neighbour *nb, enum neighbour_leg leg, enum neighbour_fault fault, int rc,

@@ -276,6 +276,26 @@ static void turn_take(struct nb_thread *t)
 	cpus_nice(after ? INTERRUPTED_NICE : INTERRUPTING_NICE);
 }
 
+/*
+ * The filesystem says that something is wrong: what is at rest is compared, which may tell what. In
+ * the middle of a round that failed (RC) the bitmaps are not at rest.
+ */
+static void look_around(struct nb_thread *t, int rc)
+{
+	struct neighbour *nb = t->nb;
+	bool wanted;
+
+	pthread_mutex_lock(&nb->lock);
+	wanted = nb->failure.failed && nb->failure.fault == NEIGHBOUR_FS_ERROR;
+	pthread_mutex_unlock(&nb->lock);
+	for (unsigned k = 0; wanted && k < t->legs; k++) {
+		if (!t->leg[k].ops->sweep || (rc && t->leg[k].ops == &nb_bitmaps))
+			continue;
+		if (t->leg[k].ops->sweep(t->leg[k].state))
+			break;
+	}
+}
+
 static void *thread_main(void *arg)
 {
 	struct nb_thread *t = arg;
@@ -295,6 +315,7 @@ static void *thread_main(void *arg)
 		if (interrupting)
 			pause_after_round(t);
 	}
+	look_around(t, rc);
 	atomic_store(&t->since_ns, 0);
 	gate_leave(t->nb);
 	return NULL;

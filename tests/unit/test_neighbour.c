@@ -12,6 +12,7 @@
 #include "neighbour_fixture.h"
 #include "soak/nb_dirs_model.h"
 #include "soak/nb_inject.h"
+#include "soak/nb_private.h"
 #include "soak/nb_raw.h"
 #include "soak/nb_shadow.h"
 #include "soak/trace.h"
@@ -340,6 +341,40 @@ START_TEST(test_inject_names)
 }
 END_TEST
 
+/* A damaged block counts for more than the filesystem's word, which waits for it. */
+START_TEST(test_failure_order)
+{
+	struct neighbour nb = {.running = 1};
+	const struct neighbour_failure last_missing = {
+		.kind = FAULT_STALE, .expected_generation = 5, .found_generation = 4};
+	const struct neighbour_failure zeroed = {.kind = FAULT_ZEROED, .block = 7};
+	const struct neighbour_failure another = {.kind = FAULT_ZEROED, .block = 9};
+	struct neighbour_failure failure;
+	uint64_t when_ns;
+
+	pthread_mutex_init(&nb.lock, NULL);
+	pthread_cond_init(&nb.changed, NULL);
+	ck_assert_int_eq(nb_fail_call(&nb, NEIGHBOUR_DIRS, "renaming", -EUCLEAN), -EUCLEAN);
+	neighbour_failure_get(&nb, &failure);
+	ck_assert(!failure.failed);
+	ck_assert(atomic_load(&nb.stop));
+	nb_fail_block(&nb, &last_missing);
+	nb.running = 0;
+	neighbour_failure_get(&nb, &failure);
+	ck_assert(failure.failed);
+	ck_assert_int_eq(failure.fault, NEIGHBOUR_FS_ERROR);
+	when_ns = failure.when_ns;
+	nb_fail_block(&nb, &zeroed);
+	nb_fail_block(&nb, &another);
+	neighbour_failure_get(&nb, &failure);
+	ck_assert_int_eq(failure.fault, NEIGHBOUR_CORRUPT);
+	ck_assert_uint_eq(failure.block, 7);
+	ck_assert_uint_eq(failure.when_ns, when_ns);
+	pthread_cond_destroy(&nb.changed);
+	pthread_mutex_destroy(&nb.lock);
+}
+END_TEST
+
 static const char *const profiles[] = {
 	NEIGHBOUR_PROFILE_DEFAULT,
 	"ext2:bs=1024",
@@ -539,6 +574,7 @@ int main(void)
 	tcase_add_test(tcase, test_names);
 	tcase_add_test(tcase, test_trace_estimate);
 	tcase_add_test(tcase, test_inject_names);
+	tcase_add_test(tcase, test_failure_order);
 	suite_add_tcase(suite, tcase);
 	device_tests(suite, !reason);
 	return unit_run(suite);
