@@ -210,6 +210,19 @@ static int round_inodes(struct nb_thread *t)
 	return rc;
 }
 
+static int legs_sweep(struct nb_thread *t, bool bitmaps, bool others)
+{
+	int rc = 0;
+
+	for (unsigned k = 0; k < t->legs && !rc; k++) {
+		const struct nb_leg_ops *ops = t->leg[k].ops;
+
+		if (ops->sweep && (ops == &nb_bitmaps ? bitmaps : others))
+			rc = ops->sweep(t->leg[k].state);
+	}
+	return rc;
+}
+
 /*
  * What one round does to the bitmaps is taken over at its end, so they are compared before each;
  * the rest is compared often enough that an older block does not stay for long.
@@ -218,11 +231,8 @@ static int sweep_do(struct nb_thread *t)
 {
 	uint64_t now = clock_now_ns();
 	bool all = now - t->swept_ns >= SWEEP_PERIOD_NS;
-	int rc = 0;
+	int rc = legs_sweep(t, true, all);
 
-	for (unsigned k = 0; k < t->legs && !rc; k++)
-		if (t->leg[k].ops->sweep && (all || t->leg[k].ops == &nb_bitmaps))
-			rc = t->leg[k].ops->sweep(t->leg[k].state);
 	if (all)
 		t->swept_ns = now;
 	return rc;
@@ -288,12 +298,8 @@ static void look_around(struct nb_thread *t, int rc)
 	pthread_mutex_lock(&nb->lock);
 	wanted = nb->failure.failed && nb->failure.fault == NEIGHBOUR_FS_ERROR;
 	pthread_mutex_unlock(&nb->lock);
-	for (unsigned k = 0; wanted && k < t->legs; k++) {
-		if (!t->leg[k].ops->sweep || (rc && t->leg[k].ops == &nb_bitmaps))
-			continue;
-		if (t->leg[k].ops->sweep(t->leg[k].state))
-			break;
-	}
+	if (wanted)
+		legs_sweep(t, rc == 0, true);
 }
 
 static void *thread_main(void *arg)

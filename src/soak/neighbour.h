@@ -192,7 +192,11 @@ struct neighbour_failure {
 	uint8_t found[NEIGHBOUR_BLOCK_MAX];
 };
 
-/* The first failure, which is never overwritten. The threads have ended or are about to. */
+/*
+ * The first failure. The threads have ended or are about to. That the filesystem speaks of an error
+ * is told once the threads have looked for the damage, after 3 s at most; a damaged block that they
+ * find takes its place. Nothing else is overwritten.
+ */
 void neighbour_failure_get(struct neighbour *nb, struct neighbour_failure *failure);
 
 /* A page of the device whose buffers are looked up all the time. */

@@ -195,7 +195,6 @@ START_TEST(what_is_pending_is_undone)
 }
 END_TEST
 
-/* A run that is alone until it is killed; its guardian takes a moment. */
 bool migrate_machine_free(void)
 {
 	int fd = machinelock_take(OTHERS_MS);
@@ -205,6 +204,7 @@ bool migrate_machine_free(void)
 	return fd != -EBUSY;
 }
 
+/* A run that is alone until it is killed; its guardian takes a moment. */
 START_TEST(one_run_at_a_time)
 {
 	int ready[2], status, fd;
