@@ -45,11 +45,6 @@ tap_cleanup() {
 	cd /
 }
 await mountpoint -q "$outer"
-truncate -s 96M "$outer/image"
-
-setting_up() {
-	grep -q ' [^ ]*/neighbour ' "/proc/$work_pid/mountinfo"
-}
 
 sampled() {
 	grep -q '"event":"sample"' timeline.jsonl
@@ -57,13 +52,11 @@ sampled() {
 
 # device_stopped NAME WHEN: the device stops as soon as WHEN is true.
 device_stopped() {
+	rm -f "$outer/image" timeline.jsonl
+	truncate -s 96M "$outer/image"
 	device=$(losetup -f --show "$outer/image")
-	rm -f timeline.jsonl
-	churnstress run --json "$tap_tmp/report.json" --duration 300s --device "$device" --force \
-		--reserve-head 32M --hang-after 10s --output evidence --hurry 20 \
-		--timeline timeline.jsonl >out.txt 2>&1 &
-	run_pid=$!
-	daemon_await
+	run_begin --duration 300s --device "$device" --reserve-head 32M --hang-after 10s \
+		--output evidence --hurry 20 --timeline timeline.jsonl
 	await "$2" 2>/dev/null
 	kill -STOP "$outer_pid"
 	run_wait
@@ -82,7 +75,7 @@ device_free() {
 	! losetup "$device" >/dev/null 2>&1
 }
 
-device_stopped "device stopped while setting up" setting_up
+device_stopped "device stopped while setting up" neighbour_find
 device_stopped "device stopped" sampled
 ok "device stopped: nobody uses the file either" await umount "$outer"
 tap_done

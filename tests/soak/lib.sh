@@ -81,12 +81,25 @@ daemon_await() {
 	await daemon_find
 }
 
-# run_background ARG...: sets $run_pid once the daemon has mounted, $work_pid, the process that does
-# the work, and $daemon_pid.
-run_background() {
+# run_begin ARG...: sets $run_pid, $work_pid, the process that does the work, and $daemon_pid once the
+# daemon is there.
+run_begin() {
 	churnstress run --json "$tap_tmp/report.json" "$@" >out.txt 2>&1 &
 	run_pid=$!
 	daemon_await
+}
+
+# Sets $mounted and $device once the run's neighbour is mounted, where the run sees it.
+neighbour_find() {
+	# shellcheck disable=SC2046 # words on purpose
+	set -- $(awk '$5 ~ "/neighbour$" { print $5, $(NF - 1) }' "/proc/$work_pid/mountinfo")
+	mounted=${1:-} device=${2:-}
+	[ -n "$mounted" ]
+}
+
+# run_background ARG...: the same, and waits until the run proper is on.
+run_background() {
+	run_begin "$@"
 	# Into the run proper: workers have made something.
 	sleep 1
 }

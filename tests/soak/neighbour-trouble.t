@@ -12,14 +12,6 @@ inside() {
 	nsenter --mount="/proc/$work_pid/ns/mnt" -- "$@"
 }
 
-# Sets $mounted and $device once the neighbour is mounted.
-neighbour_find() {
-	# shellcheck disable=SC2046 # words on purpose
-	set -- $(inside awk '$5 ~ "/neighbour$" { print $5, $(NF - 1) }' /proc/self/mountinfo)
-	mounted=${1:-} device=${2:-}
-	[ -n "$mounted" ]
-}
-
 # neighbour_run ARG...: sets $mounted and $device, and waits until the neighbour is at work.
 neighbour_run() {
 	run_background --duration 60s --size 32M --reserve-head 32M "$@"
