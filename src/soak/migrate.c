@@ -197,39 +197,34 @@ static struct migrate_thread *best_find(struct migrator *migrator)
 	return best;
 }
 
+static uint64_t others_ns(const struct migrator *migrator, const struct migrate_thread *best)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < migrator->count; i++)
+		if (&migrator->thread[i] != best)
+			sum += migrator->thread[i].stats.ns;
+	return sum;
+}
+
 /*
- * One that is to be measured now, or NULL: in their order until one is known to move pages, then
- * the least known, at times. If it had to wait until all were measured, a bug would show that much
- * later.
+ * The next to be measured, or NULL: in their order until one is known to move pages, then the least
+ * known.
  */
 static struct migrate_thread *measure_next(struct migrator *migrator,
 					   const struct migrate_thread *best)
 {
 	struct migrate_thread *next = NULL;
-	uint64_t others_ns = 0;
 
 	for (unsigned i = 0; i < migrator->count; i++) {
 		struct migrate_thread *t = &migrator->thread[i];
 
-		if (t == best)
-			continue;
-		others_ns += t->stats.ns;
-		if (t->gave_up || measured(&t->stats))
+		if (t == best || t->gave_up || measured(&t->stats))
 			continue;
 		if (!next || (best && t->stats.ns < next->stats.ns))
 			next = t;
 	}
-	if (best && best->stats.ns < IMPRESSION_NS + SHARE_BEST_SO_FAR * others_ns)
-		return NULL;
 	return next;
-}
-
-static bool all_measured(struct migrator *migrator)
-{
-	for (unsigned i = 0; i < migrator->count; i++)
-		if (!migrator->thread[i].gave_up && !measured(&migrator->thread[i].stats))
-			return false;
-	return true;
 }
 
 /* The one that has used least of its share. */
@@ -253,16 +248,20 @@ static struct migrate_thread *share_next(struct migrator *migrator,
 	return next;
 }
 
-/* Only this thread writes the statistics, so it may read them without the lock. */
+/*
+ * Until all are measured, the best so far goes on with most of the time: what it would show must
+ * not wait for that. Only this thread writes the statistics, so it may read them without the lock.
+ */
 static struct migrate_thread *turn_next(struct migrator *migrator)
 {
 	struct migrate_thread *best = best_find(migrator);
-	struct migrate_thread *next;
+	struct migrate_thread *next = measure_next(migrator, best);
 
-	if (all_measured(migrator))
+	if (!next)
 		return share_next(migrator, best);
-	next = measure_next(migrator, best);
-	return next ? next : best;
+	if (best && best->stats.ns < IMPRESSION_NS + SHARE_BEST_SO_FAR * others_ns(migrator, best))
+		return best;
+	return next;
 }
 
 static struct migrate_thread *turn_keep(struct migrate_thread *now, uint64_t since_ns)
