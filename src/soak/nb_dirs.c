@@ -134,6 +134,11 @@ static int names_report(struct dirs *s, const struct dir *dir, const struct nb_n
 	if (b) {
 		f.block = b->block;
 		f.offset = b->block * b->size;
+		/* For the evidence. "Expected" is what the block was after the last turn. */
+		if (nb_read(s->nb, f.found, b->size, f.offset) == 0) {
+			f.length = b->size;
+			memcpy(f.expected, b->image, b->size);
+		}
 		snprintf(where, sizeof(where), "directory block %" PRIu64, f.block);
 	}
 	snprintf(f.text, sizeof(f.text),

@@ -468,6 +468,31 @@ START_TEST(test_full)
 }
 END_TEST
 
+/* Met at rest or in the middle of a turn, a name of somebody else shows in the images kept. */
+START_TEST(test_stray_name)
+{
+	struct neighbour_fixture f;
+	struct neighbour_failure failure;
+	char path[128];
+	int fd;
+
+	neighbour_fixture_open(&f, NEIGHBOUR_PROFILE_DEFAULT, HEAD);
+	f.options.legs = 1u << NEIGHBOUR_DIRS;
+	neighbour_fixture_start(&f);
+	snprintf(path, sizeof(path), "%s/dirs0/stray", f.mount_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert(neighbour_fixture_wait(&f, 20, &failure));
+	ck_assert_msg(failure.fault == NEIGHBOUR_CORRUPT, "%s", failure.text);
+	ck_assert_int_eq(failure.type, NEIGHBOUR_BLOCK_DIRECTORY);
+	ck_assert_msg(failure.length == 1024, "%s", failure.text);
+	ck_assert_ptr_nonnull(memmem(failure.found, failure.length, "stray", 5));
+	ck_assert_ptr_null(memmem(failure.expected, failure.length, "stray", 5));
+	neighbour_fixture_close(&f);
+}
+END_TEST
+
 /* ext4 can be told to report an error of its own. */
 START_TEST(test_fs_error)
 {
@@ -549,6 +574,7 @@ static void device_tests(Suite *suite, bool available)
 		return;
 	tcase_add_loop_test(tcase, test_clean, 0, PROFILES);
 	tcase_add_test(tcase, test_full);
+	tcase_add_test(tcase, test_stray_name);
 	tcase_add_test(tcase, test_fs_error);
 	tcase_add_test(tcase, test_unmountable);
 	tcase_add_test(tcase, test_fsck);
