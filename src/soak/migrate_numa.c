@@ -44,8 +44,8 @@
  * Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
  * did not begin. Places in between are known from the trace only (trace ring of the evidence).
  */
-#define TRIPS_MAX 63u
-#define LIST_MAX 4096u
+#define TRIPS_MAX 127u
+#define LIST_MAX 8192u
 #define CALLS 4u
 /*
  * A call that takes longer makes the next ones shorter, and a cycle that has lasted so long ends:
@@ -256,14 +256,17 @@ static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count,
 	return 0;
 }
 
-/* After a call that began at START; the number stays odd. */
+/*
+ * After a call that began at START; the number stays odd. It grows when twice as many would not
+ * have been late, for a call that was late by chance is no reason to stay slow.
+ */
 static void trips_adapt(struct numa_state *s, uint64_t start)
 {
 	uint64_t took = clock_now_ns() - start;
 
 	if (took > CALL_NS)
 		s->trips = (s->trips / 2) | 1u;
-	else if (took < CALL_NS / 4 && s->trips < TRIPS_MAX)
+	else if (took < CALL_NS / 2 && s->trips < TRIPS_MAX)
 		s->trips = s->trips * 2 + 1;
 }
 
