@@ -244,13 +244,19 @@ void evidence_fsck(const struct report *report, const char *text)
 		bytes_keep(report, "e2fsck.txt", text, strlen(text));
 }
 
-static void log_keep(const struct report *report, const struct kmsg *kmsg)
+static void log_keep(const struct report *report, const struct kmsg *kmsg, const char *name)
 {
-	FILE *file = kmsg_empty(kmsg) ? NULL : file_new(report, "kernel-log.txt");
+	FILE *file = !kmsg || kmsg_empty(kmsg) ? NULL : file_new(report, name);
 
 	if (file)
 		kmsg_print(kmsg, file);
 	file_end(file);
+}
+
+static void tasks_keep(const struct report *report, const char *tasks)
+{
+	if (tasks)
+		bytes_keep(report, "tasks.txt", tasks, strlen(tasks));
 }
 
 static void trace_keep(const struct report *report, struct tracering *ring)
@@ -272,14 +278,19 @@ static void folder_sync(const struct report *report)
 	close(fd);
 }
 
-static void all_keep(const struct report *report, const struct evidence_sources *from)
+static void finding_keep(const struct report *report, const struct evidence_sources *from)
 {
-	FILE *file;
-
 	if (report->finding.present && !report->finding.workload)
 		block_keep(report, from);
 	else if (report->neighbour_failure.failed)
 		neighbour_keep(report, from);
+}
+
+static void all_keep(const struct report *report, const struct evidence_sources *from)
+{
+	FILE *file;
+
+	finding_keep(report, from);
 	trace_keep(report, from->ring);
 	if (from->workload) {
 		file = file_new(report, "operations.txt");
@@ -290,21 +301,23 @@ static void all_keep(const struct report *report, const struct evidence_sources 
 	text_copy(report, "vmstat.txt", "/proc/vmstat");
 	text_copy(report, "kernel-version.txt", "/proc/version");
 	text_copy(report, "kernel-command-line.txt", "/proc/cmdline");
-	if (from->kmsg)
-		log_keep(report, from->kmsg);
-	if (from->tasks)
-		bytes_keep(report, "tasks.txt", from->tasks, strlen(from->tasks));
+	log_keep(report, from->kmsg, "kernel-log.txt");
+	tasks_keep(report, from->tasks);
 	folder_sync(report);
+}
+
+static void daemon_signal(const struct evidence_sources *from, int signal)
+{
+	if (from->target->daemon)
+		kill(from->target->daemon, signal);
 }
 
 int evidence_collect(struct report *report, const struct evidence_sources *from)
 {
-	pid_t daemon = from->target->daemon;
 	int rc;
 
 	tracering_stop(from->ring);
-	if (daemon)
-		kill(daemon, SIGSTOP);
+	daemon_signal(from, SIGSTOP);
 	rc = folder_make(report);
 	if (rc) {
 		log_error("cannot make a folder for the evidence: %s", strerror(-rc));
@@ -312,9 +325,20 @@ int evidence_collect(struct report *report, const struct evidence_sources *from)
 	} else {
 		all_keep(report, from);
 	}
-	if (daemon)
-		kill(daemon, SIGCONT);
+	daemon_signal(from, SIGCONT);
 	return rc;
+}
+
+void evidence_add(const struct report *report, const struct evidence_sources *from)
+{
+	if (!report->evidence[0])
+		return;
+	daemon_signal(from, SIGSTOP);
+	finding_keep(report, from);
+	log_keep(report, from->kmsg, "kernel-log-later.txt");
+	tasks_keep(report, from->tasks);
+	folder_sync(report);
+	daemon_signal(from, SIGCONT);
 }
 
 int evidence_finish(struct report *report)

@@ -96,6 +96,8 @@ void run_evidence(struct run *run)
 
 	if (!atomic_exchange(&run->collecting, true))
 		evidence_collect(run->report, &from);
+	else if (atomic_exchange(&run->fault_only, false))
+		evidence_add(run->report, &from);
 	run->collected = true;
 }
 
@@ -117,7 +119,7 @@ static void finding_take(struct run *run)
 {
 	struct report *r = run->report;
 
-	if (r->finding.present || run->collected)
+	if (r->finding.present || (run->collected && !run->fault_only))
 		return;
 	block_finding_take(run);
 	if (!r->finding.present && r->failure.failed && r->failure.kind == WORKLOAD_MISMATCH)
@@ -126,6 +128,16 @@ static void finding_take(struct run *run)
 		return;
 	migration_end(run);
 	run_evidence(run);
+}
+
+/* Soon after, what the fault has left behind may keep everything from going on. */
+static void fault_take(struct run *run)
+{
+	if (run->collected)
+		return;
+	migration_end(run);
+	run_evidence(run);
+	atomic_store(&run->fault_only, true);
 }
 
 static void injection_step(struct run *run, uint64_t elapsed)
@@ -153,6 +165,8 @@ static bool run_watch(struct run *run)
 		snprintf(r->kmsg, sizeof(r->kmsg), "%s", kmsg_first(run->kmsg));
 	r->kernel_fault =
 		class == KMSG_FAULT || (class == KMSG_FILESYSTEM && run_neighbour_damaged(run));
+	if (r->kernel_fault)
+		fault_take(run);
 	if (!target_alive(&run->target)) {
 		char text[80];
 

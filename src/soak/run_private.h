@@ -56,7 +56,8 @@ struct run {
 	uint64_t damaged_ns;		    /* when the kernel's log spoke of damage first */
 	uint64_t checked_ns;		    /* when e2fsck was run last */
 	_Atomic bool stopping;		    /* for the migration drivers */
-	_Atomic bool collecting, collected; /* the evidence of the first finding */
+	_Atomic bool collecting, collected; /* the evidence of the first finding or fault */
+	_Atomic bool fault_only; /* there was a fault of the kernel, no finding or hang */
 	const struct run_way_out *way_out;
 	struct watchdog *watchdog;
 	/*
@@ -83,7 +84,7 @@ struct run {
  */
 int run_start(struct run *run);
 
-/* Keeps the evidence of the first finding, once. */
+/* Keeps the evidence of the first finding, fault or hang, and of one of these after a fault. */
 void run_evidence(struct run *run);
 
 /* Notes what keeps the run from its end. The first cause counts; the rest follows from it. */
