@@ -25,11 +25,17 @@ static const struct {
 	const char *instead_of; /* left out when this one is there, which says the same */
 	struct excerpt shape;
 } files[] = {
-	{"report.txt", NULL, {90, 30, true}},	    {"finding.txt", "report.txt", {90, 30, true}},
-	{"neighbour.txt", NULL, {60, 10, true}},    {"page.txt", NULL, {30, 10, true}},
-	{"e2fsck.txt", NULL, {30, 20, false}},	    {"kernel-log.txt", NULL, {60, 60, false}},
-	{"trace.txt", NULL, {12, 40, false}},	    {"operations.txt", NULL, {12, 12, true}},
-	{"kernel-version.txt", NULL, {2, 2, true}}, {"kernel-command-line.txt", NULL, {2, 2, true}},
+	{"report.txt", NULL, {90, 30, true}},
+	{"finding.txt", "report.txt", {90, 30, true}},
+	{"neighbour.txt", NULL, {60, 10, true}},
+	{"page.txt", NULL, {30, 10, true}},
+	{"e2fsck.txt", NULL, {30, 20, false}},
+	{"kernel-log.txt", NULL, {60, 60, false}},
+	{"kernel-log-later.txt", NULL, {4, 60, false}},
+	{"trace.txt", NULL, {12, 40, false}},
+	{"operations.txt", NULL, {12, 12, true}},
+	{"kernel-version.txt", NULL, {2, 2, true}},
+	{"kernel-command-line.txt", NULL, {2, 2, true}},
 };
 
 #define FILES (sizeof(files) / sizeof(files[0]))
