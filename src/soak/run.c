@@ -83,7 +83,12 @@ static void block_finding_take(struct run *run)
 	f->time_to_detect_ns = record->when_ns > since ? record->when_ns - since : 0;
 }
 
-void run_evidence(struct run *run)
+static bool evidence_begin(struct run *run, enum run_evidence_state from)
+{
+	return atomic_compare_exchange_strong(&run->evidence, &from, RUN_EVIDENCE_BUSY);
+}
+
+static void evidence_keep(struct run *run, enum run_evidence_state then)
 {
 	const struct evidence_sources from = {
 		.target = &run->target,
@@ -94,11 +99,18 @@ void run_evidence(struct run *run)
 		.tasks = run->tasks,
 	};
 
-	if (!atomic_exchange(&run->collecting, true))
+	if (evidence_begin(run, RUN_EVIDENCE_NONE))
 		evidence_collect(run->report, &from);
-	else if (atomic_exchange(&run->fault_only, false))
+	else if (evidence_begin(run, RUN_EVIDENCE_FAULT))
 		evidence_add(run->report, &from);
-	run->collected = true;
+	else
+		return;
+	atomic_store(&run->evidence, then);
+}
+
+void run_evidence(struct run *run)
+{
+	evidence_keep(run, RUN_EVIDENCE_WHOLE);
 }
 
 /* So that evidence shows what was found, and counters what it took to find it. */
@@ -119,7 +131,7 @@ static void finding_take(struct run *run)
 {
 	struct report *r = run->report;
 
-	if (r->finding.present || (run->collected && !run->fault_only))
+	if (r->finding.present || run->evidence == RUN_EVIDENCE_WHOLE)
 		return;
 	block_finding_take(run);
 	if (!r->finding.present && r->failure.failed && r->failure.kind == WORKLOAD_MISMATCH)
@@ -133,11 +145,10 @@ static void finding_take(struct run *run)
 /* Soon after, what the fault has left behind may keep everything from going on. */
 static void fault_take(struct run *run)
 {
-	if (run->collected)
+	if (run->evidence != RUN_EVIDENCE_NONE)
 		return;
 	migration_end(run);
-	run_evidence(run);
-	atomic_store(&run->fault_only, true);
+	evidence_keep(run, RUN_EVIDENCE_FAULT);
 }
 
 static void injection_step(struct run *run, uint64_t elapsed)

@@ -153,7 +153,7 @@ static void evidence_try(struct run *run)
 	pthread_t thread;
 
 	/* The main thread is at it, or was. */
-	if (run->collecting && !run->fault_only)
+	if (run->evidence == RUN_EVIDENCE_BUSY || run->evidence == RUN_EVIDENCE_WHOLE)
 		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	end = (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec + EVIDENCE_NS;

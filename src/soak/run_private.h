@@ -31,6 +31,14 @@ struct run_outputs {
 	bool timeline_failed, prometheus_failed; /* and has been told */
 };
 
+/* What the folder of evidence has. */
+enum run_evidence_state {
+	RUN_EVIDENCE_NONE,
+	RUN_EVIDENCE_BUSY,  /* a thread is at it */
+	RUN_EVIDENCE_FAULT, /* of a fault of the kernel: a finding or hang may be added */
+	RUN_EVIDENCE_WHOLE,
+};
+
 struct run {
 	const struct run_options *options;
 	struct report *report;
@@ -53,11 +61,10 @@ struct run {
 	size_t hot_count;
 	const uint64_t *watched; /* owned by the neighbour, like the pages themselves */
 	size_t watched_count;
-	uint64_t damaged_ns;		    /* when the kernel's log spoke of damage first */
-	uint64_t checked_ns;		    /* when e2fsck was run last */
-	_Atomic bool stopping;		    /* for the migration drivers */
-	_Atomic bool collecting, collected; /* the evidence of the first finding or fault */
-	_Atomic bool fault_only; /* there was a fault of the kernel, no finding or hang */
+	uint64_t damaged_ns;   /* when the kernel's log spoke of damage first */
+	uint64_t checked_ns;   /* when e2fsck was run last */
+	_Atomic bool stopping; /* for the migration drivers */
+	_Atomic enum run_evidence_state evidence;
 	const struct run_way_out *way_out;
 	struct watchdog *watchdog;
 	/*
