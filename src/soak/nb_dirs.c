@@ -126,19 +126,15 @@ static int names_report(struct dirs *s, const struct dir *dir, const struct nb_n
 	struct neighbour_failure f = {
 		.leg = NEIGHBOUR_DIRS,
 		.kind = wrong->known ? FAULT_STALE : FAULT_GARBAGE,
-		.type = b ? NEIGHBOUR_BLOCK_DIRECTORY : NEIGHBOUR_BLOCK_NONE,
 		.expected_generation = wrong->expected,
 		.found_generation = wrong->found,
 	};
 
 	if (b) {
-		f.block = b->block;
-		f.offset = b->block * b->size;
 		/* For the evidence. "Expected" is what the block was after the last turn. */
-		if (nb_read(s->nb, f.found, b->size, f.offset) == 0) {
-			f.length = b->size;
-			memcpy(f.expected, b->image, b->size);
-		}
+		nb_fail_place(&f, b);
+		if (nb_read(s->nb, f.found, b->size, f.offset))
+			f.length = 0;
 		snprintf(where, sizeof(where), "directory block %" PRIu64, f.block);
 	}
 	snprintf(f.text, sizeof(f.text),

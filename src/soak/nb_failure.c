@@ -185,22 +185,28 @@ int nb_open(const struct neighbour *nb, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+void nb_fail_place(struct neighbour_failure *failure, const struct nb_shadow *shadow)
+{
+	failure->type = shadow->type;
+	failure->block = shadow->block;
+	failure->offset = shadow->block * shadow->size;
+	failure->length = shadow->size;
+	memcpy(failure->expected, shadow->image, shadow->size);
+}
+
 int nb_shadow_verify(struct neighbour *nb, enum neighbour_leg leg, struct nb_shadow *shadow,
 		     const char *when)
 {
-	struct neighbour_failure f = {.leg = leg, .type = shadow->type, .block = shadow->block};
-	int rc;
+	struct neighbour_failure f = {.leg = leg};
+	int rc = nb_read(nb, f.found, shadow->size, shadow->block * shadow->size);
 
-	f.offset = shadow->block * shadow->size;
-	rc = nb_read(nb, f.found, shadow->size, f.offset);
 	if (rc)
 		return nb_fail_call(nb, leg, "reading a block of the device", rc);
 	f.kind = nb_shadow_classify(shadow, f.found, &f.found_generation);
 	if (f.kind == FAULT_NONE)
 		return 0;
+	nb_fail_place(&f, shadow);
 	f.expected_generation = shadow->version;
-	f.length = shadow->size;
-	memcpy(f.expected, shadow->image, shadow->size);
 	snprintf(f.text, sizeof(f.text),
 		 "neighbour %s (%s): %s block %" PRIu64 " is %s: version %" PRIu64 " where %" PRIu64
 		 " was written; it is not what it was %s",

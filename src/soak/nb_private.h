@@ -126,6 +126,12 @@ int nb_fail(struct neighbour *nb, enum neighbour_leg leg, enum neighbour_fault f
 /* Same, with everything known about a block filled in by the caller; sets the rest. -EUCLEAN. */
 int nb_fail_block(struct neighbour *nb, const struct neighbour_failure *failure);
 
+/*
+ * Fills in what is known of SHADOW's block: its place, and what it should hold. What it does hold is
+ * for the caller to read.
+ */
+void nb_fail_place(struct neighbour_failure *failure, const struct nb_shadow *shadow);
+
 /* A call that must not fail did, with RC. */
 int nb_fail_call(struct neighbour *nb, enum neighbour_leg leg, const char *what, int rc);
 
