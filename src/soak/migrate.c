@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "soak/turns.h"
 #include "soak/watchdog.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -17,20 +18,6 @@ const struct migrate_driver *const migrate_drivers[] = {
 	&migrate_offline, &migrate_soft_offline, &migrate_cma,	NULL,
 };
 
-/* Before drivers are compared for good, each has so much time. */
-#define MEASURE_NS (3 * NS_PER_SEC)
-/* A first impression. It is all that one gets that has not moved a page in it. */
-#define IMPRESSION_NS NS_PER_SEC
-/* Until all are measured, the best so far has so many parts of the time for one of the others. */
-#define SHARE_BEST_SO_FAR 2
-/* A driver that has to make room for others keeps its turn for so long. */
-#define TURN_NS NS_PER_SEC
-/* Of the time, in parts: for the driver that moves most, and for each of the others. */
-#define SHARE_BEST 20
-#define SHARE_OTHERS 1
-/* A page that the neighbour looks up counts as so many. */
-#define HOT_WEIGHT 10
-
 struct migrate_thread {
 	struct migrator *migrator;
 	const struct migrate_driver *driver;
@@ -38,18 +25,21 @@ struct migrate_thread {
 	pthread_t thread;
 	bool running;		    /* has a thread of its own */
 	_Atomic uint64_t since_ns;  /* when the present cycle began; 0: between cycles */
-	bool gave_up;		    /* of the drivers that take turns; their thread's */
 	struct migrate_stats stats; /* protected by migrator->lock */
 };
 
 struct migrator {
+	const struct migrate_target *target;
 	pthread_mutex_t lock;
 	_Atomic bool stop;
-	pthread_t turns;
-	bool taking_turns; /* TURNS runs */
+	pthread_t turns_thread;
+	bool taking_turns;  /* TURNS_THREAD runs */
+	struct turns turns; /* its own */
 	unsigned count;
 	struct migrate_thread thread[MIGRATE_DRIVERS_MAX];
 };
+
+_Static_assert(MIGRATE_DRIVERS_MAX <= TURNS_MAX, "one turn for each driver");
 
 static const struct migrate_driver *driver_find(const char *name, size_t len)
 {
@@ -138,6 +128,13 @@ static void stats_add(struct migrate_thread *thread, const struct migrate_cycle 
 	pthread_mutex_unlock(&thread->migrator->lock);
 }
 
+static void stats_fail(struct migrate_thread *thread, int error)
+{
+	pthread_mutex_lock(&thread->migrator->lock);
+	thread->stats.error = error;
+	pthread_mutex_unlock(&thread->migrator->lock);
+}
+
 static int cycle_run(struct migrate_thread *thread)
 {
 	struct migrate_cycle cycle = {0};
@@ -170,185 +167,120 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static double score(const struct migrate_stats *stats)
+static int driver_start(struct migrate_thread *thread)
 {
-	return ((double)stats->moved + HOT_WEIGHT * (double)stats->moved_neighbour) /
-	       (double)(stats->ns + 1);
+	return thread->driver->start(thread->migrator->target, &thread->state);
 }
 
-static bool measured(const struct migrate_stats *stats)
+/* One that cannot start is left out. */
+static int turn_start(struct migrate_thread *thread)
 {
-	return stats->ns >= (stats->moved ? MEASURE_NS : IMPRESSION_NS);
+	int rc = thread->state ? 0 : driver_start(thread);
+
+	if (!rc)
+		return 0;
+	thread->state = NULL;
+	stats_fail(thread, rc);
+	log_warning("migration driver %s cannot start: %s", thread->driver->name, strerror(-rc));
+	return rc;
 }
 
-/* NULL if nobody is known to move pages. */
-static struct migrate_thread *best_find(struct migrator *migrator)
+/* A driver starts when its first turn comes: what it sets up may be in another one's way. */
+static void turn_run(struct migrator *migrator, unsigned index)
 {
-	struct migrate_thread *best = NULL;
+	struct migrate_thread *thread = &migrator->thread[index];
+	struct turn *turn = &migrator->turns.turn[index];
 
-	for (unsigned i = 0; i < migrator->count; i++) {
-		struct migrate_thread *t = &migrator->thread[i];
-
-		if (t->gave_up || !t->stats.moved || t->stats.ns < IMPRESSION_NS)
-			continue;
-		if (!best || score(&t->stats) > score(&best->stats))
-			best = t;
-	}
-	return best;
-}
-
-static uint64_t others_ns(const struct migrator *migrator, const struct migrate_thread *best)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < migrator->count; i++)
-		if (&migrator->thread[i] != best)
-			sum += migrator->thread[i].stats.ns;
-	return sum;
-}
-
-/*
- * The next to be measured, or NULL: in their order until one is known to move pages, then the least
- * known.
- */
-static struct migrate_thread *measure_next(struct migrator *migrator,
-					   const struct migrate_thread *best)
-{
-	struct migrate_thread *next = NULL;
-
-	for (unsigned i = 0; i < migrator->count; i++) {
-		struct migrate_thread *t = &migrator->thread[i];
-
-		if (t == best || t->gave_up || measured(&t->stats))
-			continue;
-		if (!next || (best && t->stats.ns < next->stats.ns))
-			next = t;
-	}
-	return next;
-}
-
-/* The one that has used least of its share. */
-static struct migrate_thread *share_next(struct migrator *migrator,
-					 const struct migrate_thread *best)
-{
-	struct migrate_thread *next = NULL;
-	double used, least = 0;
-
-	for (unsigned i = 0; i < migrator->count; i++) {
-		struct migrate_thread *t = &migrator->thread[i];
-
-		if (t->gave_up)
-			continue;
-		used = (double)t->stats.ns / (t == best ? SHARE_BEST : SHARE_OTHERS);
-		if (!next || used < least) {
-			next = t;
-			least = used;
-		}
-	}
-	return next;
-}
-
-/*
- * Until all are measured, the best so far goes on with most of the time: what it would show must
- * not wait for that. Only this thread writes the statistics, so it may read them without the lock.
- */
-static struct migrate_thread *turn_next(struct migrator *migrator)
-{
-	struct migrate_thread *best = best_find(migrator);
-	struct migrate_thread *next = measure_next(migrator, best);
-
-	if (!next)
-		return share_next(migrator, best);
-	if (best && best->stats.ns < IMPRESSION_NS + SHARE_BEST_SO_FAR * others_ns(migrator, best))
-		return best;
-	return next;
-}
-
-static struct migrate_thread *turn_keep(struct migrate_thread *now, uint64_t since_ns)
-{
-	bool keep = now && !now->gave_up && now->driver->pause;
-
-	return keep && clock_now_ns() - since_ns < TURN_NS ? now : NULL;
+	turn->gave_up = turn_start(thread) || cycle_run(thread);
+	/* Only this thread writes the statistics. */
+	turn->ns = thread->stats.ns;
+	turn->moved = thread->stats.moved;
+	turn->moved_neighbour = thread->stats.moved_neighbour;
 }
 
 static void *turns_main(void *arg)
 {
 	struct migrator *migrator = arg;
-	struct migrate_thread *now = NULL, *next;
-	uint64_t since_ns = 0;
+	struct migrate_thread *last = NULL;
+	unsigned now;
 
 	while (!atomic_load(&migrator->stop)) {
-		next = turn_keep(now, since_ns);
-		if (!next)
-			next = turn_next(migrator);
-		if (!next)
+		now = turns_next(&migrator->turns, clock_now_ns());
+		if (now == TURNS_NONE)
 			break;
-		if (next != now) {
-			turn_end(now);
-			since_ns = clock_now_ns();
-		}
-		now = next;
-		now->gave_up = cycle_run(now) != 0;
+		if (last != &migrator->thread[now])
+			turn_end(last);
+		last = &migrator->thread[now];
+		turn_run(migrator, now);
 	}
-	turn_end(now);
+	turn_end(last);
 	return NULL;
 }
 
-/* Of several that take turns, one that cannot start is left out. */
-static int start_failed(struct migrator *migrator, struct migrate_thread *thread, int rc)
-{
-	thread->gave_up = true;
-	thread->stats.error = rc;
-	thread->state = NULL;
-	migrator->count++;
-	log_warning("migration driver %s cannot start: %s", thread->driver->name, strerror(-rc));
-	return 0;
-}
-
-static int driver_start(struct migrator *migrator, const struct migrate_driver *driver,
-			const struct migrate_target *target, bool turns)
+static void driver_add(struct migrator *migrator, const struct migrate_driver *driver)
 {
 	struct migrate_thread *thread = &migrator->thread[migrator->count];
-	int rc;
 
 	thread->migrator = migrator;
 	thread->driver = driver;
 	thread->stats.name = driver->name;
-	rc = driver->start(target, &thread->state);
-	if (rc)
-		return turns ? start_failed(migrator, thread, rc) : rc;
-	migrator->count++;
-	if (turns)
-		return 0;
-	rc = pthread_create(&thread->thread, NULL, thread_main, thread);
+	migrator->turns.turn[migrator->count++].keeps = driver->pause;
+}
+
+static int thread_start(struct migrate_thread *thread)
+{
+	int rc = driver_start(thread);
+
+	if (!rc)
+		rc = -pthread_create(&thread->thread, NULL, thread_main, thread);
 	thread->running = rc == 0;
-	return -rc;
+	return rc;
 }
 
 static int turns_start(struct migrator *migrator)
 {
-	int rc = pthread_create(&migrator->turns, NULL, turns_main, migrator);
+	int rc;
 
+	migrator->turns.count = migrator->count;
+	rc = pthread_create(&migrator->turns_thread, NULL, turns_main, migrator);
 	migrator->taking_turns = rc == 0;
 	return -rc;
+}
+
+/* All of them, or one thread for all. FAILED: which it was. */
+static int threads_start(struct migrator *migrator, bool turns, unsigned *failed)
+{
+	int rc;
+
+	*failed = 0;
+	if (turns)
+		return turns_start(migrator);
+	for (unsigned i = 0; i < migrator->count; i++) {
+		rc = thread_start(&migrator->thread[i]);
+		if (rc) {
+			*failed = i;
+			return rc;
+		}
+	}
+	return 0;
 }
 
 int migrator_start(const struct migrate_selection *selection, const struct migrate_target *target,
 		   struct migrator **out, char *why, size_t len)
 {
 	struct migrator *migrator = calloc(1, sizeof(*migrator));
-	unsigned i;
-	int rc = 0;
+	unsigned failed;
+	int rc;
 
 	if (!migrator)
 		return -ENOMEM;
+	migrator->target = target;
 	pthread_mutex_init(&migrator->lock, NULL);
-	for (i = 0; i < selection->count && !rc; i++)
-		rc = driver_start(migrator, selection->driver[i], target, selection->turns);
-	if (!rc && selection->turns)
-		rc = turns_start(migrator);
+	for (unsigned i = 0; i < selection->count; i++)
+		driver_add(migrator, selection->driver[i]);
+	rc = threads_start(migrator, selection->turns, &failed);
 	if (rc) {
-		snprintf(why, len, "migration driver %s: %s", selection->driver[i - 1]->name,
+		snprintf(why, len, "migration driver %s: %s", selection->driver[failed]->name,
 			 strerror(-rc));
 		migrator_stop(migrator);
 		migrator_free(migrator);
@@ -384,7 +316,7 @@ void migrator_stop(struct migrator *migrator)
 {
 	migrator_request_stop(migrator);
 	if (migrator->taking_turns)
-		pthread_join(migrator->turns, NULL);
+		pthread_join(migrator->turns_thread, NULL);
 	migrator->taking_turns = false;
 	for (unsigned i = 0; i < migrator->count; i++) {
 		struct migrate_thread *thread = &migrator->thread[i];

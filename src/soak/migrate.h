@@ -135,7 +135,10 @@ int migrate_select(const char *list, struct migrate_selection *selection, char *
 
 struct migrator;
 
-/* Starts the drivers' threads. Returns 0 or a negative errno, with WHY. */
+/*
+ * Starts the drivers' threads; drivers that take turns start when their first turn comes. TARGET
+ * stays until migrator_stop(). Returns 0 or a negative errno, with WHY.
+ */
 int migrator_start(const struct migrate_selection *selection, const struct migrate_target *target,
 		   struct migrator **migrator, char *why, size_t len);
 

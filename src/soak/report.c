@@ -71,6 +71,8 @@ static void migration_print(const struct report *r, FILE *out)
 			(unsigned long long)d->attempts, clock_per_second(d->moved, d->ns));
 		if (d->error)
 			fprintf(out, ", gave up: %s", strerror(-d->error));
+		else if (!d->attempts)
+			fputs(", had no turn", out);
 		fputc('\n', out);
 	}
 }
