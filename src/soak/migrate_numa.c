@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -219,6 +220,17 @@ static void moves_count(struct numa_state *s, size_t count, unsigned trips)
 	}
 }
 
+/*
+ * move_pages(2) goes by page tables, and where a kernel has left a stale mapping behind, that names
+ * a page which can no longer be moved: so the pages are mapped anew each time.
+ */
+static void pages_map(struct numa_state *s, size_t count)
+{
+	madvise(s->dp.map, (s->dp.pages + s->dp.apart_pages) * DEVPAGE_SIZE, MADV_DONTNEED);
+	for (size_t i = 0; i < count; i++)
+		(void)*(volatile char *)s->address[i];
+}
+
 /* Sends PAGES to and fro. */
 static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count, unsigned trips,
 		      struct migrate_cycle *cycle)
@@ -227,11 +239,9 @@ static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count,
 
 	if (trips > LIST_MAX / count)
 		trips = (unsigned)(LIST_MAX / count - 1) | 1u;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		s->address[i] = s->dp.map + (size_t)pages[i] * DEVPAGE_SIZE;
-		/* Mapped again if it was evicted: move_pages(2) goes by page tables. */
-		(void)*(volatile char *)s->address[i];
-	}
+	pages_map(s, count);
 	rc = hotpages_locate(&s->dp, pages, count, s->before);
 	if (rc)
 		return rc;

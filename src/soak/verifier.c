@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "soak/hotchunks.h"
 #include "soak/watchdog.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -23,6 +24,7 @@ struct verifier_thread {
 	_Atomic uint64_t view_mismatches[VERIFIER_VIEWS];
 	_Atomic uint64_t bytes, retried, io_errors, ns;
 	_Atomic uint64_t since_ns; /* when the present read began; 0: between reads */
+	struct hotchunks hot;	   /* the thread's own */
 };
 
 struct verifier {
@@ -70,6 +72,41 @@ static void stats_add(struct verifier_thread *thread, enum verifier_view view,
 	atomic_fetch_add(&thread->view_mismatches[view], pass->mismatches);
 }
 
+/* The chunk that begins with block FIRST, in VIEW. */
+static void chunk_run(struct verifier_thread *thread, enum verifier_view view, void *buf,
+		      uint64_t first)
+{
+	struct verifier *verifier = thread->verifier;
+	uint64_t per_chunk = VERIFIER_CHUNK / verifier->checker.block_size;
+	uint64_t left = verifier->geometry.blocks - first;
+	struct verifier_pass pass = {.quiet = verifier->options.quiet};
+	int rc;
+
+	if (view != VIEW_DIRECT)
+		pthread_rwlock_rdlock(&verifier->pause);
+	atomic_store(&thread->since_ns, clock_now_ns());
+	rc = verifier_chunk(&verifier->checker, &verifier->device, view, buf, first,
+			    left < per_chunk ? left : per_chunk, &pass);
+	atomic_store(&thread->since_ns, 0);
+	if (view != VIEW_DIRECT)
+		pthread_rwlock_unlock(&verifier->pause);
+	if (rc && atomic_fetch_add(&thread->io_errors, 1) == 0)
+		log_error("verifier: read at block %llu failed: %s", (unsigned long long)first,
+			  strerror(-rc));
+	stats_add(thread, view, &pass);
+	hotchunks_note(&thread->hot, first, pass.written_ns, clock_now_ns());
+}
+
+/* From the last to the first: one that has cooled down makes room for the last, which was seen. */
+static void hot_run(struct verifier_thread *thread, enum verifier_view view, void *buf)
+{
+	uint64_t start = clock_now_ns();
+
+	for (unsigned i = thread->hot.count; i-- > 0;)
+		chunk_run(thread, view, buf, thread->hot.first[i]);
+	hotchunks_done(&thread->hot, start, clock_now_ns());
+}
+
 /* Every THREADS-th chunk from INDEX on. TO_END: regardless of a stop. Returns false when stopped.
  */
 static bool pass_run(struct verifier_thread *thread, enum verifier_view view, void *buf,
@@ -80,24 +117,12 @@ static bool pass_run(struct verifier_thread *thread, enum verifier_view view, vo
 
 	for (uint64_t first = index * per_chunk; first < verifier->geometry.blocks;
 	     first += threads * per_chunk) {
-		uint64_t left = verifier->geometry.blocks - first;
-		struct verifier_pass pass = {.quiet = verifier->options.quiet};
-		int rc;
-
 		if (!to_end && stopping(verifier))
 			return false;
-		if (view != VIEW_DIRECT)
-			pthread_rwlock_rdlock(&verifier->pause);
-		atomic_store(&thread->since_ns, clock_now_ns());
-		rc = verifier_chunk(&verifier->checker, &verifier->device, view, buf, first,
-				    left < per_chunk ? left : per_chunk, &pass);
-		atomic_store(&thread->since_ns, 0);
-		if (view != VIEW_DIRECT)
-			pthread_rwlock_unlock(&verifier->pause);
-		if (rc && atomic_fetch_add(&thread->io_errors, 1) == 0)
-			log_error("verifier: read at block %llu failed: %s",
-				  (unsigned long long)first, strerror(-rc));
-		stats_add(thread, view, &pass);
+		chunk_run(thread, view, buf, first);
+		/* A direct read has dirty pages written back: not more often than was asked for. */
+		if (view != VIEW_DIRECT && !to_end && hotchunks_due(&thread->hot, clock_now_ns()))
+			hot_run(thread, view, buf);
 	}
 	atomic_fetch_add(&thread->view_passes[view], 1);
 	return true;

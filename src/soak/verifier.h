@@ -94,9 +94,10 @@ const char *verifier_view_name(enum verifier_view view);
 int verifier_device_open(struct verifier_device *device, const char *path, uint64_t bytes);
 void verifier_device_close(struct verifier_device *device);
 
-/* What was found on the way; only ever added to. */
+/* What was found on the way; only ever added to, or later. */
 struct verifier_pass {
 	uint64_t blocks, bytes, retried, mismatches;
+	uint64_t written_ns; /* the latest write of a block that was looked at; see the ledger */
 	bool quiet; /* set by the caller: findings are not logged */
 };
 

@@ -92,6 +92,8 @@ static bool chunk_snapshot(struct chunk *chunk, uint64_t count)
 		}
 		if (!snap->generation)
 			continue;
+		if (snap->written_ns > chunk->pass->written_ns)
+			chunk->pass->written_ns = snap->written_ns;
 		if (!known)
 			chunk->low = i;
 		known = true;
