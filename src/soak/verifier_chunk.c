@@ -13,6 +13,7 @@
 #include "util/log.h"
 #include "util/sigbus.h"
 
+#define CACHE_LINE 64u
 #define CHUNK_BLOCKS_MAX (VERIFIER_CHUNK / CFS_BLOCK_SIZE_MIN)
 
 /* A chunk at work. */
@@ -124,6 +125,16 @@ static void block_mismatch(struct chunk *chunk, uint64_t block, const struct led
 		finding_log(&finding, chunk->view);
 }
 
+/*
+ * The checksum is made of several parts of a block at once, and where they come from memory, no CPU
+ * guesses what is next: half of the time was spent waiting. (A buffered read has just copied them.)
+ */
+static void prefetch(const char *bytes, uint32_t count)
+{
+	for (uint32_t at = 0; at < count; at += CACHE_LINE)
+		__builtin_prefetch(bytes + at);
+}
+
 static int chunk_check(void *arg)
 {
 	struct chunk *chunk = arg;
@@ -135,6 +146,8 @@ static int chunk_check(void *arg)
 
 		if (!snap->generation)
 			continue;
+		if (chunk->view == VIEW_MAPPED && i + 1 < chunk->high)
+			prefetch(image + bs, bs);
 		if (checker_match(chunk->checker, chunk->first + i, snap, image))
 			chunk->pass->blocks++;
 		else
