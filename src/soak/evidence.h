@@ -29,7 +29,7 @@ struct evidence_sources {
 };
 
 /*
- * At the first finding or fault of the kernel, before anything else is touched: ends tracing, stops
+ * At the first finding, fault of the kernel or error, before anything else is touched: ends tracing, stops
  * the daemon, keeps the block in all views, where its page lies and lay before, the last events in
  * the kernel, the last operations, counters, the kernel's log and after a hang our threads, each
  * file on stable storage, and lets the daemon go on. REPORT->evidence gets the folder: --output, or
@@ -38,7 +38,7 @@ struct evidence_sources {
 int evidence_collect(struct report *report, const struct evidence_sources *from);
 
 /*
- * After evidence_collect() for a fault of the kernel: a block was found or a thread hangs, too.
+ * After evidence_collect() for a fault or an error: a block was found or a thread hangs, too.
  * Adds what that tells, and the kernel's log up to now as kernel-log-later.txt.
  */
 void evidence_add(const struct report *report, const struct evidence_sources *from);

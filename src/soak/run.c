@@ -151,6 +151,13 @@ static void fault_take(struct run *run)
 	evidence_keep(run, RUN_EVIDENCE_FAULT);
 }
 
+/* Of a run that had begun: what keeps one from beginning is told in a line. */
+static void error_take(struct run *run)
+{
+	if (run->start_ns)
+		fault_take(run);
+}
+
 static void injection_step(struct run *run, uint64_t elapsed)
 {
 	struct report *r = run->report;
@@ -188,6 +195,7 @@ static bool run_watch(struct run *run)
 				r->trouble, sizeof(r->trouble),
 				"the daemon %s in the middle of the run",
 				child_status_format(run->target.daemon_status, text, sizeof(text)));
+		error_take(run);
 		return true;
 	}
 	if (class == KMSG_DEVICE || class == KMSG_OOM)
@@ -198,6 +206,8 @@ static bool run_watch(struct run *run)
 		run_trouble(run, r->neighbour_failure.text);
 	if (run_hang_watch(run))
 		run_evidence(run);
+	else if (r->trouble[0])
+		error_take(run);
 	if (run->options->keep_going && !r->hung)
 		return false;
 	return r->finding.present || r->neighbour_failure.failed || r->failure.failed ||

@@ -35,7 +35,7 @@ struct run_outputs {
 enum run_evidence_state {
 	RUN_EVIDENCE_NONE,
 	RUN_EVIDENCE_BUSY,  /* a thread is at it */
-	RUN_EVIDENCE_FAULT, /* of a fault of the kernel: a finding or hang may be added */
+	RUN_EVIDENCE_FAULT, /* of a fault or an error: a finding or hang may be added */
 	RUN_EVIDENCE_WHOLE,
 };
 
@@ -91,7 +91,7 @@ struct run {
  */
 int run_start(struct run *run);
 
-/* Keeps the evidence of the first finding, fault or hang, and of one of these after a fault. */
+/* Keeps the evidence of the first finding or hang, or adds it to that of a fault. */
 void run_evidence(struct run *run);
 
 /* Notes what keeps the run from its end. The first cause counts; the rest follows from it. */

@@ -138,8 +138,8 @@ static const char *sandbox_trouble(int rc)
 {
 	switch (rc) {
 	case -EBUSY:
-		return "another churnstress migrates on this machine: wait for its end, or "
-		       "use --migrate none";
+		return "another churnstress migrates on this machine: wait for its end (if "
+		       "it hangs in the kernel, reboot), or use --migrate none";
 	case -EINVAL:
 		/* A plain chroot: its root is no mount point, whose propagation could be ended. */
 		return "cannot make mounts private: in a chroot, bind-mount its root onto itself "

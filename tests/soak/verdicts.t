@@ -42,11 +42,14 @@ like "without migration: the reason" "$(tail -n 1 out.txt)" \
 	'^INCONCLUSIVE: clean, but only 0 of the device.s own pages moved'
 clean "without migration"
 
-run_background --duration 60s --size 32M
+run_background --duration 60s --size 32M --output evidence
 kill -9 "$daemon_pid"
 run_wait
 is "daemon killed: exit 2" "$run_status" 2
 like "daemon killed: the reason" "$(tail -n 1 out.txt)" '^ERROR: the daemon was killed by signal 9'
+ok "daemon killed: evidence: the last operations" test -s evidence/operations.txt
+ok "daemon killed: evidence: the kernel's log" test -f evidence/kernel-log.txt
+ok "daemon killed: evidence: the report" grep -q '^ERROR: the daemon was killed' evidence/report.txt
 clean "daemon killed"
 
 for signal in INT TERM; do
