@@ -20,8 +20,9 @@ static uint32_t seed_of(const struct checker *checker, uint64_t block)
 {
 	uint32_t seed = checker->seed_zero;
 
-	for (unsigned i = 0; i < 8; i++)
-		seed ^= checker->seed_byte[i][block >> 8 * i & 0xff];
+	/* A byte that is 0 adds nothing. */
+	for (unsigned i = 0; block; i++, block >>= 8)
+		seed ^= checker->seed_byte[i][block & 0xff];
 	return seed;
 }
 

@@ -268,6 +268,11 @@ void ledger_forget(struct ledger *ledger, uint64_t block)
 	entry_clear(ledger, block);
 }
 
+void ledger_prefetch(const struct ledger *ledger, uint64_t block)
+{
+	__builtin_prefetch(&ledger->entries[block]);
+}
+
 bool ledger_snapshot(const struct ledger *ledger, uint64_t block, struct ledger_snapshot *snap)
 {
 	const struct ledger_entry *e = &ledger->entries[block];

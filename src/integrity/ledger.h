@@ -93,6 +93,9 @@ void ledger_write_failed(struct ledger *ledger, uint64_t block);
 /* Writer: the block is no longer metadata. The block's lock must be held. */
 void ledger_forget(struct ledger *ledger, uint64_t block);
 
+/* A snapshot of BLOCK, which may be one that there is not, will be asked for soon. */
+void ledger_prefetch(const struct ledger *ledger, uint64_t block);
+
 /* Takes a snapshot. Returns false when a write is under way. */
 bool ledger_snapshot(const struct ledger *ledger, uint64_t block, struct ledger_snapshot *snap);
 
