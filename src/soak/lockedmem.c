@@ -31,6 +31,8 @@ int lockedmem_create(struct lockedmem *mem, size_t pages)
 	if (base == MAP_FAILED)
 		return -errno;
 	madvise(base, bytes, MADV_NOHUGEPAGE);
+	/* What is released must be free at once, also while a child has not called execve() yet. */
+	madvise(base, bytes, MADV_DONTFORK);
 	if (mlock2(base, bytes, MLOCK_ONFAULT)) {
 		rc = -errno;
 		munmap(base, bytes);

@@ -10,22 +10,24 @@
  * who holds a buffer, the long sections in which a directory is searched and changed are hit sooner
  * than the short ones of an inode.
  *
- * Each call first has every CPU empty its lists of pages, which takes longer than to move some
- * pages. So one call makes many trips: the pages are named again for each, with the other node.
- * What moved is read from the nodes that it reports, trip by trip; a page that was evicted and read
- * back meanwhile would not be in our page tables.
+ * The pages are mapped in a process of its own (mapper.h). Each call first has every CPU empty its
+ * lists of pages, which takes longer than to move some pages. So one call makes many trips: the
+ * pages are named again for each, with the other node. What moved is read from the nodes that it
+ * reports, trip by trip; a page that was evicted and read back meanwhile would not be in those page
+ * tables.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "soak/cpus.h"
 #include "soak/hotpages.h"
+#include "soak/mapper.h"
 #include "soak/migrate.h"
 #include "soak/verifier.h"
 #include "util/clock.h"
@@ -60,7 +62,8 @@
 
 struct numa_state {
 	const struct migrate_target *target;
-	struct devpages dp;
+	struct devpages dp; /* its page tables are the mapper's */
+	struct mapper *mapper;
 	int node[2];
 	uint64_t choice_ns; /* when to choose again; 0: not begun */
 	uint64_t dropped_ns;
@@ -133,8 +136,27 @@ static void numa_stop(void *arg)
 {
 	struct numa_state *s = arg;
 
+	mapper_stop(s->mapper);
 	devpages_close(&s->dp);
 	free(s);
+}
+
+/* Where pages are is read from that process's page tables, which have the same addresses. */
+static int mapper_begin(struct numa_state *s)
+{
+	size_t bytes = (s->dp.pages + s->dp.apart_pages) * DEVPAGE_SIZE;
+	char path[64];
+	int fd, rc = mapper_start(s->dp.map, bytes, PAGES_MAX, &s->mapper);
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)mapper_pid(s->mapper));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(s->dp.pagemap);
+	s->dp.pagemap = fd;
+	return 0;
 }
 
 static int numa_start(const struct migrate_target *target, void **out)
@@ -152,16 +174,21 @@ static int numa_start(const struct migrate_target *target, void **out)
 	}
 	s->trips = TRIPS_MAX;
 	s->watched_count = hotpages_watched(target, &s->dp, s->watched, WATCHED_MAX);
-	if (nodes_find(s->node) < 2) {
+	rc = nodes_find(s->node) < 2 ? -ENODEV : mapper_begin(s);
+	if (rc) {
 		numa_stop(s);
-		return -ENODEV;
+		return rc;
 	}
 	*out = s;
 	return 0;
 }
 
-static void pages_drop(struct numa_state *s)
+static int pages_drop(struct numa_state *s)
 {
+	int rc = mapper_set(s->mapper, NULL, 0);
+
+	if (rc)
+		return rc;
 	s->dropped_ns = clock_now_ns();
 	s->drop_turn = (s->drop_turn + 1) % DROP_TURNS;
 	for (size_t i = s->drop_turn; i < s->count; i += DROP_TURNS) {
@@ -171,6 +198,7 @@ static void pages_drop(struct numa_state *s)
 				       DEVPAGE_SIZE);
 		devpages_drop(&s->dp, s->pages[i], 1);
 	}
+	return 0;
 }
 
 /* The neighbour's come first: they are known without a search. */
@@ -220,37 +248,30 @@ static void moves_count(struct numa_state *s, size_t count, unsigned trips)
 	}
 }
 
-/*
- * move_pages(2) goes by page tables, and where a kernel has left a stale mapping behind, that names
- * a page which can no longer be moved: so the pages are mapped anew each time.
- */
-static void pages_map(struct numa_state *s, size_t count)
-{
-	madvise(s->dp.map, (s->dp.pages + s->dp.apart_pages) * DEVPAGE_SIZE, MADV_DONTNEED);
-	for (size_t i = 0; i < count; i++)
-		(void)*(volatile char *)s->address[i];
-}
-
 /* Sends PAGES to and fro. */
 static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count, unsigned trips,
 		      struct migrate_cycle *cycle)
 {
+	pid_t pid = mapper_pid(s->mapper);
 	int rc;
 
 	if (trips > LIST_MAX / count)
 		trips = (unsigned)(LIST_MAX / count - 1) | 1u;
 	for (size_t i = 0; i < count; i++)
 		s->address[i] = s->dp.map + (size_t)pages[i] * DEVPAGE_SIZE;
-	pages_map(s, count);
+	/* Anew: a stale mapping that a kernel has left behind names a page that never moves. */
+	rc = mapper_set(s->mapper, s->address, count);
+	if (rc)
+		return rc;
 	rc = hotpages_locate(&s->dp, pages, count, s->before);
 	if (rc)
 		return rc;
 	devpages_flags(&s->dp, s->before, count, s->scratch, s->flags);
-	if (syscall(SYS_move_pages, 0, count, s->address, NULL, s->node_before, 0) < 0)
+	if (syscall(SYS_move_pages, pid, count, s->address, NULL, s->node_before, 0) < 0)
 		return -errno;
 	list_make(s, count, trips);
 	/* What is busy stays; only a failure of the call as such counts. */
-	if (syscall(SYS_move_pages, 0, count * trips, s->address, s->nodes, s->status,
+	if (syscall(SYS_move_pages, pid, count * trips, s->address, s->nodes, s->status,
 		    MPOL_MF_MOVE_ALL) < 0)
 		return -errno;
 	rc = hotpages_locate(&s->dp, pages, count, s->after);
@@ -309,7 +330,9 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 		s->dropped_ns = clock_now_ns();
 	}
 	if (clock_now_ns() - s->dropped_ns > DROP_NS)
-		pages_drop(s);
+		rc = pages_drop(s);
+	if (rc)
+		return rc;
 	if (clock_now_ns() >= s->choice_ns)
 		pages_choose(s);
 	if (s->count == 0) {

@@ -28,8 +28,10 @@ readonly LAST_WORDS=10
 readonly PROBE_TIMEOUT=40
 readonly LAST_PANIC='unknown_nmi_panic panic_print=0x41'
 readonly OUR_PANIC='NMI: Not continuing'
-# On a busy host an emulated timer may be late, and the kernel would not boot without one.
-readonly TIMER=no_timer_check
+# On a busy host an emulated timer may be late, and the kernel would not boot without one. QEMU's
+# time-stamp counter is the same on all processors; without it every look at the clock, also for a
+# traced event, leaves the emulated code.
+readonly TIMER='no_timer_check tsc=reliable'
 readonly FAULTS='BUG: |Oops: |Kernel panic|general protection fault|WARNING: CPU|INFO: task .* blocked|soft lockup|EXT[24]-fs error'
 
 work='' watcher=''

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "migrate_cases.h"
 #include "soak/machinelock.h"
+#include "soak/mapper.h"
 #include "soak/memblock.h"
 #include "soak/memzones.h"
 #include "soak/sandbox.h"
@@ -265,6 +268,99 @@ START_TEST(frames_are_bounded)
 }
 END_TEST
 
+#define MAPPED_PAGES 4u
+
+/* Whether page I of MAP is in the page tables of process PID. */
+static bool is_mapped(pid_t pid, const char *map, size_t i)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char path[64];
+	uint64_t entry;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	fd = open(path, O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &entry, sizeof(entry),
+			       (off_t)(((uintptr_t)map / page + i) * sizeof(entry))),
+			 sizeof(entry));
+	close(fd);
+	return entry >> 63;
+}
+
+static unsigned fds_open(pid_t pid)
+{
+	unsigned count = 0;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	ck_assert_ptr_nonnull(dir);
+	for (struct dirent *entry; (entry = readdir(dir));)
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
+/* A file of three pages, mapped as if it had four. */
+static char *file_map(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	FILE *file = tmpfile();
+	char *map;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(ftruncate(fileno(file), (off_t)(3 * page)), 0);
+	map = mmap(NULL, MAPPED_PAGES * page, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	fclose(file);
+	return map;
+}
+
+START_TEST(another_process_maps)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *map = file_map();
+	void *address[] = {map + 2 * page, map, map + 3 * page};
+	struct mapper *mapper;
+	pid_t pid;
+
+	ck_assert_int_eq(mapper_start(map, MAPPED_PAGES * page, 3, &mapper), 0);
+	pid = mapper_pid(mapper);
+	for (int turn = 0; turn < 3; turn++) {
+		ck_assert_int_eq(mapper_set(mapper, address, 2), 0);
+		ck_assert(is_mapped(pid, map, 0) && is_mapped(pid, map, 2));
+		ck_assert(!is_mapped(pid, map, 3));
+		ck_assert(!is_mapped(getpid(), map, 0));
+		ck_assert_int_eq(mapper_set(mapper, NULL, 0), 0);
+		ck_assert(!is_mapped(pid, map, 0) && !is_mapped(pid, map, 2));
+	}
+	/* Nothing that this process has open is kept open. */
+	ck_assert_uint_eq(fds_open(pid), 1);
+	ck_assert_int_eq(mapper_set(mapper, address, 4), -E2BIG);
+	mapper_stop(mapper);
+	ck_assert(waitpid(pid, NULL, WNOHANG) == -1 && errno == ECHILD);
+	munmap(map, MAPPED_PAGES * page);
+}
+END_TEST
+
+/* As where the device fails a read: it is that process that ends. */
+START_TEST(another_process_ends)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *map = file_map();
+	void *address[] = {map, map + 3 * page};
+	struct mapper *mapper;
+
+	ck_assert_int_eq(mapper_start(map, MAPPED_PAGES * page, 2, &mapper), 0);
+	ck_assert_int_eq(mapper_set(mapper, address, 2), -EIO);
+	ck_assert_int_eq(mapper_set(mapper, address, 1), -EIO);
+	mapper_stop(mapper);
+	munmap(map, MAPPED_PAGES * page);
+}
+END_TEST
+
 TCase *migrate_parts_case(void)
 {
 	TCase *tc = tcase_create("parts");
@@ -278,5 +374,7 @@ TCase *migrate_parts_case(void)
 	tcase_add_test(tc, what_is_pending_is_undone);
 	tcase_add_test(tc, one_run_at_a_time);
 	tcase_add_test(tc, frames_are_bounded);
+	tcase_add_test(tc, another_process_maps);
+	tcase_add_test(tc, another_process_ends);
 	return tc;
 }
