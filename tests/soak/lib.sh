@@ -56,6 +56,38 @@ clean() {
 	is "$1: nothing is left behind" "$left" ""
 }
 
+# True while a thread waits in ALL of the functions named, as /proc (or FOLDER) tells.
+thread_waits_in() {
+	local folder=$1 stacks
+	shift
+	mapfile -t stacks < <(grep -ls . "$folder"/[0-9]*/task/[0-9]*/stack 2>/dev/null)
+	for function; do
+		[ "${#stacks[@]}" -gt 0 ] || return 1
+		mapfile -t stacks < <(grep -lsw "$function" "${stacks[@]}")
+	done
+	[ "${#stacks[@]}" -gt 0 ]
+}
+
+# Some kernels have a deadlock that a run may meet (README, "Seen on a kernel as it is"): what comes
+# after it says nothing of churnstress. Three looks, since each wait alone is nothing special.
+kernel_deadlocked() {
+	local look
+	for look in 1 2 3; do
+		thread_waits_in "${1:-/proc}" __ext4_get_inode_loc __folio_lock &&
+			thread_waits_in "${1:-/proc}" block_read_full_folio __lock_buffer || return 1
+		[ "$look" -eq 3 ] || sleep 1
+	done
+}
+
+eval "tap_result_plain() $(declare -f tap_result | tail -n +2)"
+tap_result() {
+	if [ "$1" -ne 0 ] && kernel_deadlocked; then
+		skip "$2" "this kernel has deadlocked in ext4, see README"
+	else
+		tap_result_plain "$@"
+	fi
+}
+
 # run STATUS-NAME WANTED-STATUS ARG...: a run with its output in out.txt.
 run() {
 	run_name=$1

@@ -88,4 +88,19 @@ kill -INT "$run_pid"
 run_wait
 is "the first run: as if it had been alone" "$run_status" 3
 clean "two runs"
+
+# lib.sh's own: a deadlock of the kernel is told from the waits of threads that get on.
+stack() {
+	mkdir -p "proc/$1/task/$1"
+	printf '[<0>] %s+0x10/0x20\n' "${@:2}" >"proc/$1/task/$1/stack"
+}
+stack 1 __folio_lock __find_get_block_slow bdev_getblk __ext4_get_inode_loc ext4_setattr
+stack 2 __folio_lock block_write_begin
+stack 3 __lock_buffer ext4_read_bh
+fails "one side waits: no deadlock" 1 kernel_deadlocked proc
+stack 4 __lock_buffer block_read_full_folio_other blkdev_read_iter
+fails "another function: no deadlock" 1 kernel_deadlocked proc
+stack 4 __lock_buffer block_read_full_folio filemap_read_folio blkdev_read_iter
+ok "both sides wait: a deadlock" kernel_deadlocked proc
+fails "this machine has none" 1 kernel_deadlocked
 tap_done
