@@ -45,6 +45,8 @@ int verifier_device_open(struct verifier_device *device, const char *path, uint6
 		return rc;
 	}
 	madvise(map, bytes, MADV_RANDOM);
+	/* For each page that moves, the kernel looks into every mapping that there is. */
+	madvise(map, bytes, MADV_DONTFORK);
 	sigbus_install();
 	device->map = map;
 	device->map_bytes = bytes;
