@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,8 +33,10 @@ int nb_command_find(const char *name, char *path, size_t len)
 	return -ENOENT;
 }
 
-static _Noreturn void program_exec(const char *path, char *const argv[], int out)
+static _Noreturn void program_exec(const char *path, char *const argv[], unsigned cpu_s, int out)
 {
+	/* One that catches the first signal is killed five seconds later. */
+	const struct rlimit limit = {.rlim_cur = cpu_s, .rlim_max = cpu_s + 5};
 	int null = open("/dev/null", O_RDONLY);
 	sigset_t none;
 
@@ -42,6 +45,7 @@ static _Noreturn void program_exec(const char *path, char *const argv[], int out
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
 	setpgid(0, 0);
+	setrlimit(RLIMIT_CPU, &limit);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(path, argv);
@@ -65,7 +69,7 @@ static int output_read(int fd, char **output, size_t *length)
 	return 0;
 }
 
-int nb_command_run(char *const argv[], char **output, size_t *length)
+int nb_command_run(char *const argv[], unsigned cpu_s, char **output, size_t *length)
 {
 	char path[PATH_MAX];
 	int rc = nb_command_find(argv[0], path, sizeof(path));
@@ -79,7 +83,7 @@ int nb_command_run(char *const argv[], char **output, size_t *length)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		program_exec(path, argv, out);
+		program_exec(path, argv, cpu_s, out);
 	if (pid < 0) {
 		rc = -errno;
 		goto out_close;

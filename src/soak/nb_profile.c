@@ -18,6 +18,8 @@
 #define GROUP_BLOCKS_MIN 1024u
 #define BYTES_PER_INODE "4096"
 #define ARGS_MAX 24
+/* No filesystem takes so long to be made. */
+#define MKFS_CPU_S 60u
 
 static int refuse(char *why, size_t len, const char *format, const char *what)
 {
@@ -118,7 +120,7 @@ static int command_run(char *const argv[], char *why, size_t len)
 {
 	char *output = NULL;
 	size_t length = 0;
-	int rc = nb_command_run(argv, &output, &length);
+	int rc = nb_command_run(argv, MKFS_CPU_S, &output, &length);
 
 	if (rc == -ENOENT)
 		snprintf(why, len,
