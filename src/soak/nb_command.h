@@ -10,9 +10,9 @@ int nb_command_find(const char *name, char *path, size_t len);
 
 /*
  * Runs ARGV[0] (a name, see above) to its end, or until it has used CPU_S seconds of a processor
- * and is killed. *OUTPUT gets what it wrote to stdout and stderr, to be freed by the caller; bounded,
- * the beginning is kept. Returns its exit status, 128 + signal (SIGXCPU at the limit), or a negative
- * errno (-ENOENT: not found).
+ * and is killed. *OUTPUT gets what it wrote to stdout and stderr, to be freed by the caller;
+ * bounded, the beginning is kept. Returns its exit status, 128 + signal (SIGXCPU at the limit), or
+ * a negative errno (-ENOENT: not found).
  */
 int nb_command_run(char *const argv[], unsigned cpu_s, char **output, size_t *length);
 

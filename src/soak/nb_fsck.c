@@ -190,10 +190,11 @@ int nb_fsck_run(struct neighbour *nb, char *why, size_t len)
 			       "neighbour %s: e2fsck -fn found damage: %s",
 			       nb->options.profile.text, line);
 	if (rc == 128 + SIGXCPU)
-		return nb_fail(nb, NEIGHBOUR_LEGS, NEIGHBOUR_FSCK, -EUCLEAN,
-			       "neighbour %s: damage leads e2fsck -fn in circles: no end in %u s of "
-			       "processor time",
-			       nb->options.profile.text, FSCK_CPU_S);
+		return nb_fail(
+			nb, NEIGHBOUR_LEGS, NEIGHBOUR_FSCK, -EUCLEAN,
+			"neighbour %s: damage leads e2fsck -fn in circles: no end in %u s of "
+			"processor time",
+			nb->options.profile.text, FSCK_CPU_S);
 	snprintf(why, len, "e2fsck failed (%d): %s", rc, line);
 	return -EIO;
 }
