@@ -152,7 +152,7 @@ static int cycle_run(struct migrate_thread *thread)
 
 static void turn_end(struct migrate_thread *thread)
 {
-	if (thread && thread->driver->pause)
+	if (thread && thread->state && thread->driver->pause)
 		thread->driver->pause(thread->state);
 }
 

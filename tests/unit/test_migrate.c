@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Migration drivers side by side and in turns, with made-up ones; the log of moves; and, in files of
- * their own, the drivers there are.
+ * Migration drivers side by side and in turns, with made-up ones; the log of moves; and, in files
+ * of their own, the drivers there are.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -119,8 +119,13 @@ static const struct migrate_driver fails = {
 	.name = "fails", .probe = always, .start = start, .cycle = cycle_fails, .stop = stop};
 static const struct migrate_driver idle = {
 	.name = "idle", .probe = always, .start = start, .cycle = cycle_idle, .stop = stop};
-static const struct migrate_driver unable = {
-	.name = "unable", .probe = always, .start = start_fails, .cycle = cycle_good, .stop = stop};
+/* It has no state that could be paused. */
+static const struct migrate_driver unable = {.name = "unable",
+					     .probe = always,
+					     .start = start_fails,
+					     .cycle = cycle_good,
+					     .pause = pause_holder,
+					     .stop = stop};
 static const struct migrate_driver holder = {.name = "holder",
 					     .probe = always,
 					     .start = start_holder,
