@@ -125,7 +125,8 @@ int mapper_set(struct mapper *mapper, void *const *address, size_t count)
 	if (count > mapper->pages_max)
 		return -E2BIG;
 	mapper->request->count = count;
-	memcpy(mapper->request->address, address, count * sizeof(*address));
+	if (count)
+		memcpy(mapper->request->address, address, count * sizeof(*address));
 	if (send(mapper->fd, &word, 1, MSG_NOSIGNAL) != 1)
 		return -EIO;
 	do

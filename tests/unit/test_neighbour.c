@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,18 +107,33 @@ START_TEST(test_full)
 }
 END_TEST
 
-/* Met at rest or in the middle of a turn, a name of somebody else shows in the images kept. */
+static off_t size_of(const char *path)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/*
+ * Met at rest or in the middle of a turn, a name of somebody else shows in the images kept; unless
+ * there was no room for it where its hash belongs (each filesystem has a seed of its own): then the
+ * directory has got one more block, and its index, which comes first, is what has changed.
+ */
 START_TEST(test_stray_name)
 {
 	struct neighbour_fixture f;
 	struct neighbour_failure failure;
-	char path[128];
+	char dir[96], path[128];
+	off_t size;
 	int fd;
 
 	neighbour_fixture_open(&f, NEIGHBOUR_PROFILE_DEFAULT, HEAD);
 	f.options.legs = 1u << NEIGHBOUR_DIRS;
 	neighbour_fixture_start(&f);
-	snprintf(path, sizeof(path), "%s/dirs0/stray", f.mount_dir);
+	snprintf(dir, sizeof(dir), "%s/dirs0", f.mount_dir);
+	snprintf(path, sizeof(path), "%s/stray", dir);
+	size = size_of(dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
@@ -125,7 +141,9 @@ START_TEST(test_stray_name)
 	ck_assert_msg(failure.fault == NEIGHBOUR_CORRUPT, "%s", failure.text);
 	ck_assert_int_eq(failure.type, NEIGHBOUR_BLOCK_DIRECTORY);
 	ck_assert_msg(failure.length == 1024, "%s", failure.text);
-	ck_assert_ptr_nonnull(memmem(failure.found, failure.length, "stray", 5));
+	ck_assert_mem_ne(failure.found, failure.expected, failure.length);
+	if (size_of(dir) == size)
+		ck_assert_ptr_nonnull(memmem(failure.found, failure.length, "stray", 5));
 	ck_assert_ptr_null(memmem(failure.expected, failure.length, "stray", 5));
 	neighbour_fixture_close(&f);
 }
