@@ -14,7 +14,7 @@
 #define LEDGER_MAGIC 0x726764656c737264ULL
 #define LEDGER_VERSION 2u
 #define LEDGER_ALIGN 4096u
-/* Enough for a block to be checked meanwhile, few enough to stay in the cache until then. */
+/* Enough to arrive meanwhile, few enough to stay in the cache until then. */
 #define PREFETCH_ENTRIES 16u
 
 /* The writer holds the block's lock; readers check SEQUENCE. Snapshots need the first line only. */

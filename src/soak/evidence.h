@@ -29,11 +29,11 @@ struct evidence_sources {
 };
 
 /*
- * At the first finding, fault of the kernel or error, before anything else is touched: ends tracing, stops
- * the daemon, keeps the block in all views, where its page lies and lay before, the last events in
- * the kernel, the last operations, counters, the kernel's log and after a hang our threads, each
- * file on stable storage, and lets the daemon go on. REPORT->evidence gets the folder: --output, or
- * a new one in the current folder. Returns 0 or a negative errno.
+ * At the first finding, fault of the kernel or error, before anything else is touched: ends
+ * tracing, stops the daemon, keeps the block in all views, where its page lies and lay before, the
+ * last events in the kernel, the last operations, counters, the kernel's log and after a hang our
+ * threads, each file on stable storage, and lets the daemon go on. REPORT->evidence gets the
+ * folder: --output, or a new one in the current folder. Returns 0 or a negative errno.
  */
 int evidence_collect(struct report *report, const struct evidence_sources *from);
 

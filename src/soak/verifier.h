@@ -64,8 +64,8 @@ void verifier_slowest(struct verifier *verifier, struct watchdog_step *slowest);
 int verifier_final_pass(struct verifier *verifier);
 
 /*
- * Takes LENGTH bytes at OFFSET (multiples of a page) out of the mapping, so that they can be evicted
- * unless a thread looks at them just then. Beyond its end: nothing. Any thread.
+ * Takes LENGTH bytes at OFFSET (multiples of a page) out of the mapping, so that they can be
+ * evicted unless a thread looks at them just then. Beyond its end: nothing. Any thread.
  */
 void verifier_unmap(struct verifier *verifier, uint64_t offset, uint64_t length);
 
@@ -98,7 +98,7 @@ void verifier_device_close(struct verifier_device *device);
 struct verifier_pass {
 	uint64_t blocks, bytes, retried, mismatches;
 	uint64_t written_ns; /* the latest write of a block that was looked at; see the ledger */
-	bool quiet; /* set by the caller: findings are not logged */
+	bool quiet;	     /* set by the caller: findings are not logged */
 };
 
 /*

@@ -9,11 +9,8 @@
 struct made_up {
 	uint64_t cycle_ns;
 	uint64_t moved, moved_neighbour;
-	bool keeps;
 	unsigned gives_up_after; /* cycles; 0: never */
-	/* Of play(): */
-	unsigned cycles;
-	uint64_t first_ns; /* when its first cycle began */
+	unsigned cycles;	 /* of cycle_play() */
 };
 
 /* Drivers of which one is known by each name. */
@@ -24,8 +21,7 @@ static const struct made_up idle = {.cycle_ns = CYCLE_NS};
 
 static void cycle_play(struct made_up *driver, struct turn *turn, uint64_t *now_ns)
 {
-	if (!driver->cycles++)
-		driver->first_ns = *now_ns;
+	driver->cycles++;
 	*now_ns += driver->cycle_ns;
 	turn->ns += driver->cycle_ns;
 	turn->moved += driver->moved;
@@ -39,8 +35,6 @@ static void play(struct made_up *driver, unsigned count, unsigned seconds, struc
 	uint64_t now_ns = 0;
 
 	*turns = (struct turns){.count = count};
-	for (unsigned i = 0; i < count; i++)
-		turns->turn[i].keeps = driver[i].keeps;
 	while (now_ns < seconds * NS_PER_SEC) {
 		unsigned next = turns_next(turns, now_ns);
 
@@ -82,7 +76,7 @@ START_TEST(all_are_measured)
 	struct made_up driver[] = {good, poor, idle, poor};
 	struct turns turns;
 
-	/* 10 s alone, and five parts in six of the time until 3 + 1 + 3 s of the others are over. */
+	/* 10 s alone, then five parts in six of the time until the others had 3 + 1 + 3 s. */
 	play(driver, 4, 10 + 6 * 7 + 1, &turns);
 	ck_assert_uint_ge(turns.turn[1].ns, TURNS_MEASURE_NS);
 	ck_assert_uint_ge(turns.turn[2].ns, TURNS_IMPRESSION_NS);
