@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "soak/cpus.h"
+
 /* Where close_range(2), of Linux 5.9, is missing, no more than so many are looked at. */
 #define FDS_MAX 65536u
 
@@ -66,15 +68,17 @@ static _Noreturn void child_main(int fd, char *map, size_t bytes, const struct r
 	_exit(0);
 }
 
-static int child_start(struct mapper *mapper, void *map, size_t bytes)
+static int child_start(struct mapper *mapper, void *map, size_t bytes, int nice)
 {
 	int fd[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
 		return -errno;
 	mapper->pid = fork();
-	if (mapper->pid == 0)
+	if (mapper->pid == 0) {
+		cpus_nice(nice);
 		child_main(fd[1], map, bytes, mapper->request);
+	}
 	close(fd[1]);
 	if (mapper->pid < 0) {
 		int rc = -errno;
@@ -86,7 +90,7 @@ static int child_start(struct mapper *mapper, void *map, size_t bytes)
 	return 0;
 }
 
-int mapper_start(void *map, size_t bytes, size_t pages_max, struct mapper **out)
+int mapper_start(void *map, size_t bytes, size_t pages_max, int nice, struct mapper **out)
 {
 	struct mapper *mapper = calloc(1, sizeof(*mapper));
 	int rc = -ENOMEM;
@@ -99,7 +103,7 @@ int mapper_start(void *map, size_t bytes, size_t pages_max, struct mapper **out)
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (mapper->request == MAP_FAILED)
 		goto out_free;
-	rc = child_start(mapper, map, bytes);
+	rc = child_start(mapper, map, bytes, nice);
 	if (rc)
 		goto out_unmap;
 	*out = mapper;

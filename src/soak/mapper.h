@@ -15,9 +15,10 @@ struct mapper;
 
 /*
  * Forks. MAP, BYTES of shared memory of this process, will be at the same addresses there; so many
- * pages at most will be named at once. Returns 0 or a negative errno.
+ * pages at most will be named at once. NICE: its priority, for whoever waits for it is as slow as
+ * it is; one that may not be set is none. Returns 0 or a negative errno.
  */
-int mapper_start(void *map, size_t bytes, size_t pages_max, struct mapper **mapper);
+int mapper_start(void *map, size_t bytes, size_t pages_max, int nice, struct mapper **mapper);
 
 pid_t mapper_pid(const struct mapper *mapper);
 

@@ -10,11 +10,9 @@
  * who holds a buffer, the long sections in which a directory is searched and changed are hit sooner
  * than the short ones of an inode.
  *
- * The pages are mapped in a process of its own (mapper.h). Each call first has every CPU empty its
- * lists of pages, which takes longer than to move some pages. So one call makes many trips: the
- * pages are named again for each, with the other node. What moved is read from the nodes that it
- * reports, trip by trip; a page that was evicted and read back meanwhile would not be in those page
- * tables.
+ * The pages are mapped in a process of its own (mapper.h), and one call makes many trips (trips.h).
+ * What moved is told from the nodes that it reports, trip by trip; a page that was evicted and read
+ * back meanwhile would not be in those page tables.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +27,7 @@
 #include "soak/hotpages.h"
 #include "soak/mapper.h"
 #include "soak/migrate.h"
+#include "soak/trips.h"
 #include "soak/verifier.h"
 #include "util/clock.h"
 
@@ -48,7 +47,6 @@
  * did not begin. Places in between are known from the trace only (trace ring of the evidence).
  */
 #define TRIPS_MAX 127u
-#define LIST_MAX 8192u
 #define CALLS 4u
 /*
  * A call that takes longer makes the next ones shorter, and a cycle that has lasted so long ends:
@@ -71,13 +69,11 @@ struct numa_state {
 	size_t count;
 	size_t hot_first, hot_count; /* those of them that the neighbour looks up */
 	uint32_t pages[PAGES_MAX];
-	unsigned trips; /* in the next call */
+	struct trips *trips;
+	unsigned hot_trips; /* in the next series */
 	size_t watched_count, watched_next;
 	uint32_t watched[WATCHED_MAX];
-	/* For one call: all pages for each trip. */
-	void *address[LIST_MAX];
-	int nodes[LIST_MAX], status[LIST_MAX];
-	int node_before[PAGES_MAX]; /* or a negative errno */
+	void *address[PAGES_MAX];
 	uint32_t moves[PAGES_MAX];
 	uint64_t before[PAGES_MAX], after[PAGES_MAX], scratch[PAGES_MAX];
 	uint8_t flags[PAGES_MAX];
@@ -137,6 +133,7 @@ static void numa_stop(void *arg)
 	struct numa_state *s = arg;
 
 	mapper_stop(s->mapper);
+	trips_close(s->trips);
 	devpages_close(&s->dp);
 	free(s);
 }
@@ -146,7 +143,7 @@ static int mapper_begin(struct numa_state *s)
 {
 	size_t bytes = (s->dp.pages + s->dp.apart_pages) * DEVPAGE_SIZE;
 	char path[64];
-	int fd, rc = mapper_start(s->dp.map, bytes, PAGES_MAX, &s->mapper);
+	int fd, rc = mapper_start(s->dp.map, bytes, PAGES_MAX, MIGRATE_NICE, &s->mapper);
 
 	if (rc)
 		return rc;
@@ -172,9 +169,11 @@ static int numa_start(const struct migrate_target *target, void **out)
 		free(s);
 		return rc;
 	}
-	s->trips = TRIPS_MAX;
+	s->hot_trips = TRIPS_MAX;
 	s->watched_count = hotpages_watched(target, &s->dp, s->watched, WATCHED_MAX);
-	rc = nodes_find(s->node) < 2 ? -ENODEV : mapper_begin(s);
+	rc = nodes_find(s->node) < 2 ? -ENODEV : trips_open(PAGES_MAX, s->node, NULL, &s->trips);
+	if (!rc)
+		rc = mapper_begin(s);
 	if (rc) {
 		numa_stop(s);
 		return rc;
@@ -214,49 +213,18 @@ static void pages_choose(struct numa_state *s)
 		start + took + (CHOICE_SHARE * took > CHOICE_NS ? CHOICE_SHARE * took : CHOICE_NS);
 }
 
-/* Names COUNT pages for each of TRIPS trips: to the node where they are not, back, and so on. */
-static void list_make(struct numa_state *s, size_t count, unsigned trips)
-{
-	for (unsigned trip = 0; trip < trips; trip++) {
-		for (size_t i = 0; i < count; i++) {
-			size_t at = trip * count + i;
-			unsigned side = s->node_before[i] == s->node[0];
-
-			s->address[at] = s->address[i];
-			s->nodes[at] = s->node[(side + trip) % 2];
-			/* The kernel leaves out what comes after a page that did not move. */
-			s->status[at] = -ECANCELED;
-		}
-	}
-}
-
-/* How often the kernel says that each page went from one node to the other. */
-static void moves_count(struct numa_state *s, size_t count, unsigned trips)
-{
-	for (size_t i = 0; i < count; i++) {
-		int node = s->node_before[i];
-
-		s->moves[i] = 0;
-		for (unsigned trip = 0; trip < trips; trip++) {
-			int now = s->status[trip * count + i];
-
-			if (now < 0)
-				continue;
-			s->moves[i] += node >= 0 && now != node;
-			node = now;
-		}
-	}
-}
-
 /* Sends PAGES to and fro. */
 static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count, unsigned trips,
 		      struct migrate_cycle *cycle)
 {
-	pid_t pid = mapper_pid(s->mapper);
+	const struct trips_request request = {.pid = mapper_pid(s->mapper),
+					      .address = s->address,
+					      .count = count,
+					      .trips = trips,
+					      .ns = CALL_NS,
+					      .stop = s->target->stop};
 	int rc;
 
-	if (trips > LIST_MAX / count)
-		trips = (unsigned)(LIST_MAX / count - 1) | 1u;
 	for (size_t i = 0; i < count; i++)
 		s->address[i] = s->dp.map + (size_t)pages[i] * DEVPAGE_SIZE;
 	/* Anew: a stale mapping that a kernel has left behind names a page that never moves. */
@@ -267,17 +235,12 @@ static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count,
 	if (rc)
 		return rc;
 	devpages_flags(&s->dp, s->before, count, s->scratch, s->flags);
-	if (syscall(SYS_move_pages, pid, count, s->address, NULL, s->node_before, 0) < 0)
-		return -errno;
-	list_make(s, count, trips);
-	/* What is busy stays; only a failure of the call as such counts. */
-	if (syscall(SYS_move_pages, pid, count * trips, s->address, s->nodes, s->status,
-		    MPOL_MF_MOVE_ALL) < 0)
-		return -errno;
+	rc = trips_make(s->trips, &request, s->moves);
+	if (rc)
+		return rc;
 	rc = hotpages_locate(&s->dp, pages, count, s->after);
 	if (rc)
 		return rc;
-	moves_count(s, count, trips);
 	hotpages_count(s->target, &s->dp, pages, count,
 		       &(struct hotpages_seen){.before = s->before,
 					       .after = s->after,
@@ -296,9 +259,9 @@ static void trips_adapt(struct numa_state *s, uint64_t start)
 	uint64_t took = clock_now_ns() - start;
 
 	if (took > CALL_NS)
-		s->trips = (s->trips / 2) | 1u;
-	else if (took < CALL_NS / 2 && s->trips < TRIPS_MAX)
-		s->trips = s->trips * 2 + 1;
+		s->hot_trips = (s->hot_trips / 2) | 1u;
+	else if (took < CALL_NS / 2 && s->hot_trips < TRIPS_MAX)
+		s->hot_trips = s->hot_trips * 2 + 1;
 }
 
 /* The next of the watched pages, and all hot ones. */
@@ -314,7 +277,7 @@ static int neighbour_send(struct numa_state *s, struct migrate_cycle *cycle)
 	s->watched_next = count < left ? s->watched_next + count : 0;
 	start = clock_now_ns();
 	if (!rc)
-		rc = pages_send(s, s->pages + s->hot_first, s->hot_count, s->trips, cycle);
+		rc = pages_send(s, s->pages + s->hot_first, s->hot_count, s->hot_trips, cycle);
 	trips_adapt(s, start);
 	return rc;
 }

@@ -326,7 +326,7 @@ START_TEST(another_process_maps)
 	struct mapper *mapper;
 	pid_t pid;
 
-	ck_assert_int_eq(mapper_start(map, MAPPED_PAGES * page, 3, &mapper), 0);
+	ck_assert_int_eq(mapper_start(map, MAPPED_PAGES * page, 3, 0, &mapper), 0);
 	pid = mapper_pid(mapper);
 	for (int turn = 0; turn < 3; turn++) {
 		ck_assert_int_eq(mapper_set(mapper, address, 2), 0);
@@ -353,7 +353,7 @@ START_TEST(another_process_ends)
 	void *address[] = {map, map + 3 * page};
 	struct mapper *mapper;
 
-	ck_assert_int_eq(mapper_start(map, MAPPED_PAGES * page, 2, &mapper), 0);
+	ck_assert_int_eq(mapper_start(map, MAPPED_PAGES * page, 2, 0, &mapper), 0);
 	ck_assert_int_eq(mapper_set(mapper, address, 2), -EIO);
 	ck_assert_int_eq(mapper_set(mapper, address, 1), -EIO);
 	mapper_stop(mapper);
