@@ -43,18 +43,19 @@
 #define DROP_NS NS_PER_SEC
 #define DROP_TURNS 32u
 /*
- * Trips of the neighbour's pages in a call, and calls in a cycle. Odd, so that a page ends where it
- * did not begin. Places in between are known from the trace only (trace ring of the evidence).
+ * Trips of the neighbour's pages in a series, and series in a cycle. Odd, so that a page ends where
+ * it did not begin. Places in between are known from the trace only (trace ring of the evidence).
  */
 #define TRIPS_MAX 127u
-#define CALLS 4u
+#define SERIES 4u
 /*
- * A call that takes longer makes the next ones shorter, and a cycle that has lasted so long ends:
- * where pages do not move, other pages, and dropping some, may show more than trying again.
+ * A series that takes longer ends and makes the next ones shorter, and a cycle that has lasted so
+ * long ends: where pages do not move, other pages, and dropping some, may show more than trying
+ * again.
  */
-#define CALL_NS (NS_PER_SEC / 2)
+#define SERIES_NS (NS_PER_SEC / 2)
 #define CYCLE_NS NS_PER_SEC
-/* So many of the watched pages go along with each call, once. */
+/* So many of the watched pages go along with each series, once. */
 #define WATCHED_PAGES 1024u
 #define WATCHED_MAX 4096u
 
@@ -171,7 +172,7 @@ static int numa_start(const struct migrate_target *target, void **out)
 	}
 	s->hot_trips = TRIPS_MAX;
 	s->watched_count = hotpages_watched(target, &s->dp, s->watched, WATCHED_MAX);
-	rc = nodes_find(s->node) < 2 ? -ENODEV : trips_open(PAGES_MAX, s->node, NULL, &s->trips);
+	rc = nodes_find(s->node) < 2 ? -ENODEV : trips_open(s->node, NULL, &s->trips);
 	if (!rc)
 		rc = mapper_begin(s);
 	if (rc) {
@@ -221,7 +222,7 @@ static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count,
 					      .address = s->address,
 					      .count = count,
 					      .trips = trips,
-					      .ns = CALL_NS,
+					      .ns = SERIES_NS,
 					      .stop = s->target->stop};
 	int rc;
 
@@ -251,16 +252,16 @@ static int pages_send(struct numa_state *s, const uint32_t *pages, size_t count,
 }
 
 /*
- * After a call that began at START; the number stays odd. It grows when twice as many would not
- * have been late, for a call that was late by chance is no reason to stay slow.
+ * After a series that began at START; the number stays odd. It grows when twice as many would not
+ * have been late, for a series that was late by chance is no reason to stay slow.
  */
 static void trips_adapt(struct numa_state *s, uint64_t start)
 {
 	uint64_t took = clock_now_ns() - start;
 
-	if (took > CALL_NS)
+	if (took > SERIES_NS)
 		s->hot_trips = (s->hot_trips / 2) | 1u;
-	else if (took < CALL_NS / 2 && s->hot_trips < TRIPS_MAX)
+	else if (took < SERIES_NS / 2 && s->hot_trips < TRIPS_MAX)
 		s->hot_trips = s->hot_trips * 2 + 1;
 }
 
@@ -306,7 +307,7 @@ static int numa_cycle(void *arg, struct migrate_cycle *cycle)
 	}
 	if (s->hot_count < s->count)
 		rc = pages_send(s, s->pages, s->count, 1, cycle);
-	for (unsigned i = 0; i < CALLS && s->hot_count && !rc && !*s->target->stop; i++) {
+	for (unsigned i = 0; i < SERIES && s->hot_count && !rc && !*s->target->stop; i++) {
 		rc = neighbour_send(s, cycle);
 		if (clock_now_ns() - start > CYCLE_NS)
 			break;

@@ -10,8 +10,6 @@
 
 #include "util/clock.h"
 
-/* Pages times trips in a call. */
-#define ENTRIES_MAX 8192u
 /* Not reached: no error of move_pages(2). */
 #define STATUS_NONE (-ECANCELED)
 
@@ -23,16 +21,13 @@ struct page {
 struct trips {
 	trips_move_fn *move;
 	int node[2];
-	size_t pages_max, entries_max;
-	struct page *page;
-	/* Where pages are: asked for all pages. */
-	void **where;
-	int *found;
-	/* For one call. */
+	struct page page[TRIPS_ENTRIES_MAX]; /* in the order of the request */
+	/* For one call that moves. */
 	size_t entries;
-	uint32_t *index; /* which page it is */
-	void **address;
-	int *target, *status;
+	uint32_t index[TRIPS_ENTRIES_MAX]; /* which page it is */
+	void *address[TRIPS_ENTRIES_MAX];
+	int target[TRIPS_ENTRIES_MAX];
+	int status[TRIPS_ENTRIES_MAX]; /* of one that asks, too */
 };
 
 static long kernel_move(pid_t pid, unsigned long count, void **pages, const int *nodes, int *status,
@@ -41,45 +36,21 @@ static long kernel_move(pid_t pid, unsigned long count, void **pages, const int 
 	return syscall(SYS_move_pages, pid, count, pages, nodes, status, flags) < 0 ? -errno : 0;
 }
 
-int trips_open(size_t pages_max, const int node[2], trips_move_fn *move, struct trips **out)
+int trips_open(const int node[2], trips_move_fn *move, struct trips **out)
 {
 	struct trips *t = calloc(1, sizeof(*t));
-	size_t entries = pages_max > ENTRIES_MAX ? pages_max : ENTRIES_MAX;
 
 	if (!t)
 		return -ENOMEM;
 	t->move = move ? move : kernel_move;
 	t->node[0] = node[0];
 	t->node[1] = node[1];
-	t->pages_max = pages_max;
-	t->entries_max = entries;
-	t->page = calloc(pages_max, sizeof(*t->page));
-	t->where = calloc(pages_max, sizeof(*t->where));
-	t->found = calloc(pages_max, sizeof(*t->found));
-	t->index = calloc(entries, sizeof(*t->index));
-	t->address = calloc(entries, sizeof(*t->address));
-	t->target = calloc(entries, sizeof(*t->target));
-	t->status = calloc(entries, sizeof(*t->status));
-	if (!t->page || !t->where || !t->found || !t->index || !t->address || !t->target ||
-	    !t->status) {
-		trips_close(t);
-		return -ENOMEM;
-	}
 	*out = t;
 	return 0;
 }
 
 void trips_close(struct trips *t)
 {
-	if (!t)
-		return;
-	free(t->page);
-	free(t->where);
-	free(t->found);
-	free(t->index);
-	free(t->address);
-	free(t->target);
-	free(t->status);
 	free(t);
 }
 
@@ -95,28 +66,28 @@ static bool page_seen(struct page *page, int node)
 /* Asks where all pages are. One that is elsewhere than last has moved unreported. */
 static int pages_find(struct trips *t, const struct trips_request *request, uint32_t *moves)
 {
-	long rc = t->move(request->pid, request->count, t->where, NULL, t->found, 0);
+	long rc = t->move(request->pid, request->count, request->address, NULL, t->status, 0);
 
 	if (rc < 0)
 		return (int)rc;
 	for (size_t i = 0; i < request->count; i++)
-		moves[i] += page_seen(&t->page[i], t->found[i]);
+		moves[i] += page_seen(&t->page[i], t->status[i]);
 	return 0;
 }
 
 /* Lists the pages that go along: to the node where they are not, back, and so on. */
-static void list_make(struct trips *t, size_t count, unsigned trips)
+static void list_make(struct trips *t, const struct trips_request *request, unsigned trips)
 {
 	t->entries = 0;
 	for (unsigned trip = 0; trip < trips; trip++) {
-		for (size_t i = 0; i < count; i++) {
+		for (size_t i = 0; i < request->count; i++) {
 			size_t at = t->entries;
 			unsigned side = t->page[i].node == t->node[0];
 
 			if (t->page[i].stays)
 				continue;
 			t->index[at] = (uint32_t)i;
-			t->address[at] = t->where[i];
+			t->address[at] = request->address[i];
 			t->target[at] = t->node[(side + trip) % 2];
 			t->status[at] = STATUS_NONE;
 			t->entries++;
@@ -171,7 +142,7 @@ static int call_make(struct trips *t, const struct trips_request *request, unsig
 
 	if (going == 0)
 		return (int)trips;
-	list_make(t, request->count, trips);
+	list_make(t, request, trips);
 	/* What is busy stays; only a failure of the call as such counts. */
 	rc = (int)t->move(request->pid, t->entries, t->address, t->target, t->status,
 			  MPOL_MF_MOVE_ALL);
@@ -193,14 +164,13 @@ int trips_make(struct trips *t, const struct trips_request *request, uint32_t *m
 	unsigned left = request->trips;
 	int rc;
 
-	if (request->count > t->pages_max)
+	if (request->count > TRIPS_ENTRIES_MAX)
 		return -E2BIG;
 	if (request->count == 0)
 		return 0;
-	if (left > t->entries_max / request->count)
-		left = (unsigned)(t->entries_max / request->count - 1) | 1u;
+	if (left > TRIPS_ENTRIES_MAX / request->count)
+		left = (unsigned)(TRIPS_ENTRIES_MAX / request->count - 1) | 1u;
 	for (size_t i = 0; i < request->count; i++) {
-		t->where[i] = request->address[i];
 		t->page[i] = (struct page){.node = -1};
 		moves[i] = 0;
 	}

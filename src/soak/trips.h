@@ -23,15 +23,15 @@ struct trips;
 typedef long trips_move_fn(pid_t pid, unsigned long count, void **pages, const int *nodes,
 			   int *status, int flags);
 
-/*
- * For PAGES_MAX pages at most, between the two NODEs. MOVE: what moves pages; NULL: the kernel.
- * Returns 0 or -ENOMEM.
- */
-int trips_open(size_t pages_max, const int node[2], trips_move_fn *move, struct trips **trips);
+/* Pages times trips in a call; and no more pages at once. */
+#define TRIPS_ENTRIES_MAX 8192u
+
+/* Between the two NODEs. MOVE: what moves pages; NULL: the kernel. Returns 0 or -ENOMEM. */
+int trips_open(const int node[2], trips_move_fn *move, struct trips **trips);
 
 struct trips_request {
-	pid_t pid;	      /* in which the pages are mapped */
-	void *const *address; /* where */
+	pid_t pid;	/* in which the pages are mapped */
+	void **address; /* where; read only */
 	size_t count;
 	unsigned trips;		  /* at most; less where so many do not fit into one call */
 	uint64_t ns;		  /* no call begins when so much time has passed */
