@@ -7,7 +7,7 @@ need_fuse
 need_loop
 
 # One at a time: settings of the whole machine are changed, and moves are counted.
-exec 9>"$top_builddir/tests/soak/lock"
+exec 9>"$top_builddir/tests/soak/lock" || exit 99
 flock 9
 # A soak of weeks may be going on. (The lock is that of src/soak/machinelock.h.)
 flock -w 60 /proc/sys/vm true || skip_all "another churnstress migrates on this machine"
