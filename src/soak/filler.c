@@ -230,24 +230,38 @@ int filler_refill(struct filler *filler, const struct devpages *dp, const uint64
 	return 0;
 }
 
+/* Where in filler.order the pages end that lie in the pageblock of the one at zone->position. */
+static size_t block_end(const struct filler *filler, const struct zone *zone)
+{
+	uint64_t block = filler->pfn[filler->order[zone->position]] >> BLOCK_SHIFT;
+	size_t end = zone->position + 1;
+
+	while (end < zone->stop && filler->pfn[filler->order[end]] >> BLOCK_SHIFT == block)
+		end++;
+	return end;
+}
+
+/*
+ * The last page of each pageblock stays. After pageblocks that gave nothing, compaction looks at
+ * every 32nd page only (stride in isolate_freepages(), mm/compaction.c): of the next one it finds
+ * the half that is free from the beginning, but hardly anything behind a page that is held there.
+ */
 static size_t zone_release(struct filler *filler, struct zone *zone, size_t want)
 {
 	struct run run = {0};
 	size_t released = 0;
 
 	while (zone->position < zone->stop && released < want) {
-		uint64_t block = filler->pfn[filler->order[zone->position]] >> BLOCK_SHIFT;
+		size_t end = block_end(filler, zone);
 
-		/* The first page of the pageblock stays. */
-		for (zone->position++; zone->position < zone->stop; zone->position++) {
+		for (; zone->position + 1 < end; zone->position++) {
 			size_t page = filler->order[zone->position];
 
-			if (filler->pfn[page] >> BLOCK_SHIFT != block)
-				break;
 			filler->state[page] = FILL_FREE;
 			run_add(filler, &run, page);
 			released++;
 		}
+		zone->position = end;
 	}
 	run_flush(filler, &run);
 	return released;
@@ -264,7 +278,7 @@ size_t filler_release_step(struct filler *filler, size_t want, bool *top)
 
 		/* Slack for freed pages that stay in per-CPU lists. */
 		if (zone->device_pages)
-			released += zone_release(filler, zone, share + share / 4 + 512);
+			released += zone_release(filler, zone, share + share / 16 + 512);
 		if (zone->device_pages > filler->device_pages / 4 &&
 		    zone->stop - zone->position < share / 2)
 			*top = true;

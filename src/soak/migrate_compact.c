@@ -33,7 +33,7 @@
 #define FILLER_DEFAULT (1024ULL << 20)
 /* Pages are put low in small pieces: workers have little time to dirty them again. */
 #define PIECE_PAGES 256u
-#define READERS 2u
+#define READERS 4u
 /* Beside busy workers at the same priority, a climb takes so long that little is moved. */
 #define DRIVER_NICE (-15)
 /* Pages of others that one compaction may move. */
