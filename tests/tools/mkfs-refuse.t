@@ -97,7 +97,7 @@ fi
 
 if command -v sfdisk >/dev/null 2>&1; then
 	fresh 16M
-	echo 'label: gpt' | sfdisk -q "$img" >/dev/null 2>&1
+	echo 'label: gpt' | sfdisk --no-tell-kernel -q "$img" >/dev/null 2>&1
 	refused "a partition table" gpt
 	forced "a partition table"
 else
