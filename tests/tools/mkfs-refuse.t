@@ -97,6 +97,7 @@ fi
 
 if command -v sfdisk >/dev/null 2>&1; then
 	fresh 16M
+	# Nor does it call sync(2) then, which waits for every device of the machine.
 	echo 'label: gpt' | sfdisk --no-tell-kernel -q "$img" >/dev/null 2>&1
 	refused "a partition table" gpt
 	forced "a partition table"
