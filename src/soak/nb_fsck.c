@@ -13,6 +13,7 @@
 
 #include "soak/nb_command.h"
 #include "soak/nb_private.h"
+#include "util/clock.h"
 #include "util/units.h"
 
 /* Exit status of e2fsck(8), a sum of bits. */
@@ -164,15 +165,30 @@ static int checker_run(struct neighbour *nb, char **output, size_t *length)
 	return rc;
 }
 
+/* It keeps the device busy, and more of the kernel may wait for it: see neighbour_stuck_ns(). */
+static int checker_stuck(struct neighbour *nb, uint64_t began_ns)
+{
+	nb->stuck_ns = began_ns;
+	return nb_fail(
+		nb, NEIGHBOUR_LEGS, NEIGHBOUR_FS_ERROR, -EUCLEAN,
+		"neighbour %s: e2fsck -fn goes in circles in the kernel and cannot be killed",
+		nb->options.profile.text);
+}
+
 int nb_fsck_run(struct neighbour *nb, char *why, size_t len)
 {
 	char *output = NULL, line[256];
+	uint64_t began_ns = clock_now_ns();
 	size_t length = 0;
 	int rc;
 
 	if (nb->options.profile.generic)
 		return 0;
+	if (nb->stuck_ns)
+		return -EUCLEAN;
 	rc = checker_run(nb, &output, &length);
+	if (rc == -EDEADLK)
+		return checker_stuck(nb, began_ns);
 	if (rc < 0) {
 		snprintf(why, len, "cannot run e2fsck: %s", strerror(-rc));
 		return rc;

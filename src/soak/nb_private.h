@@ -101,6 +101,7 @@ struct neighbour {
 	struct neighbour_failure failure; /* lock */
 	atomic_bool failed;
 	_Atomic uint64_t checks;
+	uint64_t stuck_ns; /* see neighbour_stuck_ns() */
 	char *fsck_log;
 	size_t fsck_log_len;
 	uint64_t *watched; /* see neighbour_watched_pages() */

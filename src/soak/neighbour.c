@@ -268,6 +268,11 @@ int neighbour_finish(struct neighbour *nb, char *why, size_t len)
 	return rc ? rc : atomic_load(&nb->failed) ? -EUCLEAN : 0;
 }
 
+uint64_t neighbour_stuck_ns(const struct neighbour *nb)
+{
+	return nb->stuck_ns;
+}
+
 void neighbour_free(struct neighbour *nb)
 {
 	if (!nb)

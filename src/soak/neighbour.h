@@ -135,6 +135,14 @@ void neighbour_free(struct neighbour *nb);
 /* The step of a thread that has been going on for longest, for the watchdog. Any thread. */
 void neighbour_slowest(struct neighbour *nb, struct watchdog_step *slowest);
 
+/*
+ * When an e2fsck began that goes on in the kernel for ever, where SIGKILL does not end it (a
+ * failure is recorded, and it is not run again); 0: there is none. What uses the device after that,
+ * or waits for an RCU grace period as unmounting does, may never return. The thread that runs the
+ * checks.
+ */
+uint64_t neighbour_stuck_ns(const struct neighbour *nb);
+
 struct neighbour_stats {
 	uint64_t updates;		   /* of inodes */
 	uint64_t verified;		   /* raw inodes compared after an update */

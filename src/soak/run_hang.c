@@ -54,6 +54,9 @@ static void look(void *arg, struct watchdog_step *slowest)
 	if (run->verifier)
 		verifier_slowest(run->verifier, slowest);
 	pthread_mutex_unlock(&run->parts_lock);
+	/* The main thread may be the next to wait for it: from now on it has the grace at most. */
+	watchdog_step_older(slowest, atomic_load(&run->stuck_ns),
+			    "e2fsck, which cannot be killed,");
 	/* It has more time than the others: as if its step had begun that much later. */
 	if (clock_now_ns() > main_since + allowance)
 		watchdog_step_older(slowest, main_since + allowance, "the main thread");

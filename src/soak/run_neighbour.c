@@ -118,6 +118,7 @@ void run_neighbour_step(struct run *run, uint64_t elapsed)
 		return;
 	if (neighbour_check(run->neighbour, why, sizeof(why)) && why[0])
 		run_trouble(run, why);
+	run->stuck_ns = neighbour_stuck_ns(run->neighbour);
 	run->checked_ns = clock_now_ns();
 }
 
@@ -141,6 +142,7 @@ void run_neighbour_end(struct run *run)
 	run_hang_progress(run);
 	if (neighbour_finish(run->neighbour, why, sizeof(why)) && why[0])
 		run_trouble(run, why);
+	run->stuck_ns = neighbour_stuck_ns(run->neighbour);
 	neighbour_stats_get(run->neighbour, &run->report->neighbour);
 	neighbour_failure_get(run->neighbour, &run->report->neighbour_failure);
 	if (run->report->neighbour_failure.failed)

@@ -73,6 +73,7 @@ struct run {
 	 */
 	pthread_mutex_t parts_lock;
 	_Atomic uint64_t progress_ns; /* when the main thread got on last */
+	_Atomic uint64_t stuck_ns;    /* neighbour_stuck_ns() */
 	_Atomic bool dumped;	      /* the kernel's tasks, and ours: */
 	char *tasks;		      /* see tasks.h; NULL: no hang, or no memory */
 };

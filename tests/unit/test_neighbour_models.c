@@ -2,12 +2,10 @@
 /* The neighbour's models, without a filesystem. */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "soak/nb_command.h"
 #include "soak/nb_dirs_model.h"
 #include "soak/nb_inject.h"
 #include "soak/nb_private.h"
@@ -371,26 +369,6 @@ START_TEST(test_failure_order)
 }
 END_TEST
 
-/* A checker that goes in circles, and one that says something and fails. */
-START_TEST(test_commands_end)
-{
-	char *circles[] = {"sh", "-c", "echo begun; while :; do :; done", NULL};
-	char *fails[] = {"sh", "-c", "echo no >&2; exit 3", NULL};
-	char *missing[] = {"there-is-no-such-program", NULL};
-	char *output;
-	size_t length;
-
-	ck_assert_int_eq(nb_command_run(circles, 1, &output, &length), 128 + SIGXCPU);
-	ck_assert_str_eq(output, "begun\n");
-	free(output);
-	ck_assert_int_eq(nb_command_run(fails, 1, &output, &length), 3);
-	ck_assert_str_eq(output, "no\n");
-	ck_assert_uint_eq(length, 3);
-	free(output);
-	ck_assert_int_eq(nb_command_run(missing, 1, &output, &length), -ENOENT);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("neighbour-models");
@@ -409,7 +387,6 @@ int main(void)
 	tcase_add_test(tcase, test_trace_estimate);
 	tcase_add_test(tcase, test_inject_names);
 	tcase_add_test(tcase, test_failure_order);
-	tcase_add_test(tcase, test_commands_end);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
