@@ -70,7 +70,7 @@ static void init_answer(const struct silent *silent, const struct fuse_in_header
 static void *silent_main(void *arg)
 {
 	struct silent *silent = arg;
-	char message[MESSAGE_BYTES];
+	_Alignas(struct fuse_in_header) char message[MESSAGE_BYTES];
 	struct fuse_in_header *in = (void *)message;
 
 	while (read(silent->fd, message, sizeof(message)) > 0) {
