@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -87,11 +88,13 @@ static void *silent_main(void *arg)
 	return NULL;
 }
 
-/* False where this is not allowed. */
+/* Seen by this process alone, so that it goes with it. False where this is not allowed. */
 static bool silent_mount(struct silent *silent)
 {
 	char options[96];
 
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return false;
 	snprintf(silent->dir, sizeof(silent->dir), "/tmp/churnfs-silent-XXXXXX");
 	silent->fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (silent->fd < 0)
