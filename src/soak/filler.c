@@ -10,10 +10,12 @@
  */
 #define BLOCK_SHIFT 9u
 #define ZONES_MAX 8u
+/* A free block of the kernel's largest order (MAX_ORDER, 10 where pages have 4 KiB). */
+#define LARGEST_PAGES 1024u
 /* Taken at once; a run that ends does not wait for the rest. */
 #define PIECE_PAGES 4096u
 
-enum fill_state { FILL_FREE, FILL_HELD, FILL_DROPPED };
+enum fill_state { FILL_FREE, FILL_HELD };
 
 /* A zone as a range of frames: compaction never moves a page out of its zone. */
 struct zone {
@@ -24,11 +26,14 @@ struct zone {
 
 struct filler {
 	struct lockedmem memory;
-	size_t pages;
+	size_t base;	 /* pages, where no free places elsewhere are known */
+	size_t room;	 /* the most that PAGES can be */
+	size_t pages;	 /* held between climbs */
 	uint64_t *pfn;	 /* by page of the filler */
 	uint32_t *order; /* held pages, by frame number */
+	size_t held;	 /* of them, when they were located last */
 	uint8_t *state;	 /* enum fill_state, by page of the filler */
-	size_t usable;	 /* pages in the steps when they were planned */
+	size_t usable;	 /* pages above most of the device's, when steps were planned */
 	size_t device_pages;
 	unsigned zones;
 	struct zone zone[ZONES_MAX];
@@ -39,24 +44,28 @@ struct run {
 	size_t start, len;
 };
 
-int filler_create(uint64_t bytes, struct filler **out)
+int filler_create(uint64_t bytes, uint64_t room, struct filler **out)
 {
 	struct filler *filler = calloc(1, sizeof(*filler));
 	int rc;
 
 	if (!filler)
 		return -ENOMEM;
-	filler->pages = bytes / DEVPAGE_SIZE;
-	filler->pfn = calloc(filler->pages, sizeof(*filler->pfn));
-	filler->order = calloc(filler->pages, sizeof(*filler->order));
-	filler->state = calloc(filler->pages, 1);
+	filler->base = filler->pages = bytes / DEVPAGE_SIZE;
+	filler->room = (room > bytes ? room : bytes) / DEVPAGE_SIZE;
+	filler->pfn = calloc(filler->room, sizeof(*filler->pfn));
+	filler->order = calloc(filler->room, sizeof(*filler->order));
+	filler->state = calloc(filler->room, 1);
 	rc = filler->pfn && filler->order && filler->state
-		     ? lockedmem_create(&filler->memory, filler->pages)
+		     ? lockedmem_create(&filler->memory, filler->room)
 		     : -ENOMEM;
 	if (rc) {
 		filler_free(filler);
 		return rc;
 	}
+	/* Used whole from now on, so that more filler does not make more of this. */
+	memset(filler->pfn, 0xff, filler->room * sizeof(*filler->pfn));
+	memset(filler->order, 0xff, filler->room * sizeof(*filler->order));
 	*out = filler;
 	return 0;
 }
@@ -74,18 +83,12 @@ void filler_free(struct filler *filler)
 
 size_t filler_pages(const struct filler *filler)
 {
-	return filler->pages;
-}
-
-void filler_release_all(struct filler *filler)
-{
-	lockedmem_release(&filler->memory, 0, filler->pages);
-	memset(filler->state, FILL_FREE, filler->pages);
+	return filler->base;
 }
 
 bool filler_sunk(const struct filler *filler)
 {
-	return filler->usable < filler->pages / 4;
+	return filler->usable < filler->base / 2;
 }
 
 static void run_flush(struct filler *filler, struct run *run)
@@ -108,18 +111,6 @@ static void run_add(struct filler *filler, struct run *run, size_t page)
 		run->start = page;
 		run->len = 1;
 	}
-}
-
-/* Gives back for good what lies too low to be a step. */
-static void order_drop(struct filler *filler, size_t from, size_t to)
-{
-	struct run run = {0};
-
-	for (; from < to; from++) {
-		filler->state[filler->order[from]] = FILL_DROPPED;
-		run_add(filler, &run, filler->order[from]);
-	}
-	run_flush(filler, &run);
 }
 
 static int free_pages_take(struct filler *filler, const _Atomic bool *stop)
@@ -160,6 +151,15 @@ static size_t held_sort(struct filler *filler)
 	return held;
 }
 
+void filler_extend(struct filler *filler, size_t places)
+{
+	size_t most = filler->room - filler->pages;
+
+	for (size_t i = 0; i < filler->pages && places; i++)
+		places -= filler->state[i] == FILL_FREE;
+	filler->pages += places < most ? places : most;
+}
+
 static int zones_read(struct filler *filler)
 {
 	FILE *file = fopen("/proc/zoneinfo", "re");
@@ -181,12 +181,20 @@ static int zones_read(struct filler *filler)
 	return 0;
 }
 
-/* The steps of one zone start above the median of its device pages. */
-static void zone_plan(struct filler *filler, struct zone *zone, const uint64_t *pfn, size_t count,
-		      size_t held)
+/* Where in filler.order the held pages begin that lie above FRAME. */
+static size_t order_above(const struct filler *filler, uint64_t frame)
 {
-	size_t first = 0, last, low = 0, at;
-	uint64_t median = zone->end;
+	size_t at = 0;
+
+	while (at < filler->held && filler->pfn[filler->order[at]] <= frame)
+		at++;
+	return at;
+}
+
+/* The steps of one zone start above the median of its device pages. */
+static void zone_plan(struct filler *filler, struct zone *zone, const uint64_t *pfn, size_t count)
+{
+	size_t first = 0, last;
 
 	while (first < count && pfn[first] < zone->start)
 		first++;
@@ -194,40 +202,98 @@ static void zone_plan(struct filler *filler, struct zone *zone, const uint64_t *
 	while (last < count && pfn[last] < zone->end)
 		last++;
 	zone->device_pages = last - first;
-	if (zone->device_pages)
-		median = pfn[first + zone->device_pages / 2];
-	while (low < held && filler->pfn[filler->order[low]] < zone->start)
-		low++;
-	at = low;
-	while (at < held && filler->pfn[filler->order[at]] <= median &&
-	       filler->pfn[filler->order[at]] < zone->end)
-		at++;
-	order_drop(filler, low, at);
-	zone->position = at;
-	while (at < held && filler->pfn[filler->order[at]] < zone->end)
-		at++;
-	zone->stop = at;
-	filler->usable += zone->stop - zone->position;
+	zone->position = zone->stop = order_above(filler, zone->end - 1);
+	if (!zone->device_pages)
+		return;
+	zone->position = order_above(filler, pfn[first + zone->device_pages / 2]);
+	filler->usable += zone->stop - order_above(filler, pfn[first + zone->device_pages * 3 / 4]);
 }
 
-int filler_refill(struct filler *filler, const struct devpages *dp, const uint64_t *pfn,
-		  size_t count, const _Atomic bool *stop)
+/* Takes what is free, and sorts what is held. */
+static int take(struct filler *filler, const struct devpages *dp, const _Atomic bool *stop)
 {
-	size_t held;
 	int rc = free_pages_take(filler, stop);
 
 	if (!rc)
 		rc = devpages_locate_memory(dp, filler->memory.base, filler->pages, filler->pfn);
 	if (!rc)
+		filler->held = held_sort(filler);
+	return rc;
+}
+
+int filler_refill(struct filler *filler, const struct devpages *dp, const uint64_t *pfn,
+		  size_t count, const _Atomic bool *stop)
+{
+	int rc = take(filler, dp, stop);
+
+	if (!rc)
 		rc = zones_read(filler);
 	if (rc)
 		return rc;
-	held = held_sort(filler);
 	filler->device_pages = count;
 	filler->usable = 0;
 	for (unsigned i = 0; i < filler->zones; i++)
-		zone_plan(filler, &filler->zone[i], pfn, count, held);
+		zone_plan(filler, &filler->zone[i], pfn, count);
 	return 0;
+}
+
+/* Whether all of a largest block is held that begins at filler.order[AT]. */
+static bool whole_at(const struct filler *filler, size_t at)
+{
+	uint64_t first = filler->pfn[filler->order[at]];
+
+	return first % LARGEST_PAGES == 0 && at + LARGEST_PAGES <= filler->held &&
+	       filler->pfn[filler->order[at + LARGEST_PAGES - 1]] == first + LARGEST_PAGES - 1;
+}
+
+static size_t whole_pages(const struct filler *filler)
+{
+	size_t pages = 0;
+
+	for (size_t at = 0; at < filler->held; at++)
+		if (whole_at(filler, at))
+			pages += LARGEST_PAGES;
+	return pages;
+}
+
+/* Releases the largest block that begins at filler.order[AT]. */
+static void whole_release(struct filler *filler, size_t at)
+{
+	struct run run = {0};
+
+	for (size_t i = at; i < at + LARGEST_PAGES; i++) {
+		filler->state[filler->order[i]] = FILL_FREE;
+		run_add(filler, &run, filler->order[i]);
+	}
+	run_flush(filler, &run);
+}
+
+int filler_gather(struct filler *filler, const struct devpages *dp, size_t places,
+		  const _Atomic bool *stop)
+{
+	size_t whole;
+	int rc;
+
+	filler_extend(filler, places);
+	rc = take(filler, dp, stop);
+	whole = whole_pages(filler);
+	if (rc || whole >= filler->base)
+		return rc;
+	filler_extend(filler, filler->base - whole);
+	return take(filler, dp, stop);
+}
+
+void filler_open_low(struct filler *filler, size_t pages)
+{
+	size_t end = 0, wanted = 0;
+
+	while (end < filler->held && wanted < pages) {
+		wanted += whole_at(filler, end) ? LARGEST_PAGES : 0;
+		end++;
+	}
+	while (end--)
+		if (whole_at(filler, end))
+			whole_release(filler, end);
 }
 
 /* Where in filler.order the pages end that lie in the pageblock of the one at zone->position. */

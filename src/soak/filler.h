@@ -23,18 +23,39 @@
 
 struct filler;
 
-/* BYTES of address space; memory is taken by filler_refill(). Returns 0, -ENOMEM or -EPERM. */
-int filler_create(uint64_t bytes, struct filler **filler);
+/*
+ * Of BYTES, or more as filler_extend() says, up to ROOM bytes. Memory is taken by filler_refill().
+ * Returns 0, -ENOMEM or -EPERM.
+ */
+int filler_create(uint64_t bytes, uint64_t room, struct filler **filler);
 void filler_free(struct filler *filler);
 
+/* The pages that were asked for. */
 size_t filler_pages(const struct filler *filler);
 
-/* Gives all memory back: the next refill places it anew. */
-void filler_release_all(struct filler *filler);
+/*
+ * There are PLACES free where compaction would find them before the steps: so many are taken with
+ * the next refill, as far as there is room.
+ */
+void filler_extend(struct filler *filler, size_t places);
+
+/*
+ * Takes the released pages and PLACES besides, and more until there is much of it in whole blocks
+ * that the kernel would use for anything. Returns 0, -ECANCELED when *STOP became true, or the
+ * errno of reading /proc.
+ */
+int filler_gather(struct filler *filler, const struct devpages *dp, size_t places,
+		  const _Atomic bool *stop);
+
+/*
+ * Releases PAGES in such blocks, those that lie low, the lowest last: for what came back last, the
+ * kernel has a use first.
+ */
+void filler_open_low(struct filler *filler, size_t pages);
 
 /*
  * Takes the released pages again, finds out where they lie, and plans the steps above the device
- * pages at PFN[0..count) (sorted, none absent): filler below their median is given back for good.
+ * pages at PFN[0..count) (sorted, none absent): filler below their median stays where it is.
  * Returns 0, -ECANCELED when *STOP became true, or the errno of reading /proc.
  */
 int filler_refill(struct filler *filler, const struct devpages *dp, const uint64_t *pfn,
@@ -46,7 +67,8 @@ int filler_refill(struct filler *filler, const struct devpages *dp, const uint64
  */
 size_t filler_release_step(struct filler *filler, size_t want, bool *top);
 
-/* True when less than a quarter of the filler lies where it is of use. */
+/* True when less than half of what was asked for lies above three quarters of the device's pages.
+ */
 bool filler_sunk(const struct filler *filler);
 
 #endif

@@ -93,3 +93,39 @@ uint64_t memzones_free_blocks(void)
 		blocks += zone[i].blocks_free;
 	return blocks;
 }
+
+/* The free pages of one line of numbers, by order. */
+static uint64_t fragments_of(const char *numbers)
+{
+	unsigned long value;
+	uint64_t pages = 0;
+	int n;
+
+	for (unsigned order = 0;
+	     order < MEMZONE_BLOCK_SHIFT && sscanf(numbers, "%lu %n", &value, &n) == 1; order++) {
+		pages += (uint64_t)value << order;
+		numbers += n;
+	}
+	return pages;
+}
+
+uint64_t memzones_fragments(const char *type)
+{
+	FILE *file = fopen(type ? "/proc/pagetypeinfo" : "/proc/buddyinfo", "re");
+	char line[512], zone[16], of[16];
+	uint64_t pages = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		int at = 0;
+
+		if (type)
+			(void)sscanf(line, "Node %*d, zone %15[^,], type %15s %n", zone, of, &at);
+		else
+			(void)sscanf(line, "Node %*d, zone %15s %n", zone, &at);
+		if (at && strcmp(zone, "DMA") != 0 && (!type || strcmp(of, type) == 0))
+			pages += fragments_of(line + at);
+	}
+	if (file)
+		fclose(file);
+	return pages;
+}

@@ -30,4 +30,11 @@ bool memzone_large(const struct memzone *zone, unsigned zones, const struct memz
 /* Pageblocks of all zones that are wholly free; 0 if that cannot be read. */
 uint64_t memzones_free_blocks(void);
 
+/*
+ * Free pages in blocks smaller than a pageblock, of all zones but DMA: what single pages are taken
+ * from first, and where compaction moves pages to. TYPE: only in pageblocks of this migrate type,
+ * as in /proc/pagetypeinfo ("Movable"), or NULL. 0 if that cannot be read.
+ */
+uint64_t memzones_fragments(const char *type);
+
 #endif

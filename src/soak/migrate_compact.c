@@ -19,7 +19,9 @@
 #include "soak/cpus.h"
 #include "soak/filler.h"
 #include "soak/hotpages.h"
+#include "soak/memzones.h"
 #include "soak/migrate.h"
+#include "soak/plug.h"
 #include "soak/sandbox.h"
 #include "soak/shuttle.h"
 #include "soak/verifier.h"
@@ -31,6 +33,8 @@
 /* Filler pages for each device page of a window: a climb is worth its start with several steps. */
 #define FILLER_RATIO 8u
 #define FILLER_DEFAULT (1024ULL << 20)
+/* With what fills free places elsewhere. */
+#define FILLER_MOST (8ULL << 30)
 /* Pages are put low in small pieces: workers have little time to dirty them again. */
 #define PIECE_PAGES 256u
 #define READERS 4u
@@ -39,6 +43,10 @@
 /* Pages of others that one compaction may move. */
 #define NOISE_PAGES 1024u
 #define POOR_STEPS_MAX 4u
+/* Not again before so many times the time it took has passed. */
+#define REBUILD_REST 10u
+/* Of the memory, one part in so many may be in pipes. */
+#define PLUG_PART 16u
 /* Fewer hot pages are not worth a climb. */
 #define HOT_PAGES_MIN 16u
 /* Hot pages change: a climb with them ends after this. */
@@ -65,6 +73,8 @@ struct compact_state {
 	struct devpages dp;
 	struct filler *filler;
 	struct shuttle *shuttle; /* NULL: nothing for it to do */
+	struct plug *plug;	 /* NULL: not needed so far */
+	uint64_t plug_max;
 	int compact_fd;
 	uint32_t *pages; /* of the present climb, sorted */
 	size_t count;
@@ -81,7 +91,8 @@ struct compact_state {
 	uint64_t climb_moved, climb_candidates;
 	unsigned poor; /* steps with a poor yield, in a row */
 	bool begun, climbing;
-	bool rebuild; /* the filler has sunk below the device's pages */
+	bool poor_climb; /* the last one of a window moved little */
+	uint64_t rebuilt_ns, rebuild_took_ns;
 };
 
 static int compact_probe(char *why, size_t len)
@@ -108,6 +119,7 @@ static void compact_stop(void *arg)
 {
 	struct compact_state *s = arg;
 
+	plug_free(s->plug);
 	shuttle_free(s->shuttle);
 	filler_free(s->filler);
 	devpages_close(&s->dp);
@@ -127,20 +139,28 @@ static int compact_once(struct compact_state *s)
 	return write(s->compact_fd, "1", 1) == 1 ? 0 : -errno;
 }
 
-static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
+/* So small that the filler has room for all of it. */
+static bool small_device(const struct compact_state *s)
 {
-	int rc = filler_create(filler_bytes, &s->filler);
+	return s->dp.pages <= filler_pages(s->filler) / 2;
+}
+
+static int state_allocate(struct compact_state *s, uint64_t filler_bytes, uint64_t room)
+{
+	int rc = filler_create(filler_bytes, room, &s->filler);
+	size_t most;
 
 	if (rc)
 		return rc;
 	s->window = filler_pages(s->filler) / FILLER_RATIO;
 	if (s->window > s->dp.pages)
 		s->window = s->dp.pages;
-	s->pages = calloc(s->window, sizeof(*s->pages));
-	s->before = calloc(s->window, sizeof(*s->before));
-	s->after = calloc(s->window, sizeof(*s->after));
-	s->scratch = calloc(s->window, sizeof(*s->scratch));
-	s->flags = calloc(s->window, 1);
+	most = small_device(s) ? s->dp.pages : s->window;
+	s->pages = calloc(most, sizeof(*s->pages));
+	s->before = calloc(most, sizeof(*s->before));
+	s->after = calloc(most, sizeof(*s->after));
+	s->scratch = calloc(most, sizeof(*s->scratch));
+	s->flags = calloc(most, 1);
 	s->buf = malloc((size_t)READERS * PIECE_PAGES * DEVPAGE_SIZE);
 	if (!s->window || !s->pages || !s->before || !s->after || !s->scratch || !s->flags ||
 	    !s->buf)
@@ -151,18 +171,25 @@ static int state_allocate(struct compact_state *s, uint64_t filler_bytes)
 static int compact_start(const struct migrate_target *target, void **out)
 {
 	struct compact_state *s = calloc(1, sizeof(*s));
-	uint64_t memory = target->memory_max < FILLER_DEFAULT ? target->memory_max : FILLER_DEFAULT;
+	uint64_t plug = target->memory_max / PLUG_PART < PLUG_BYTES_MAX
+				? target->memory_max / PLUG_PART
+				: PLUG_BYTES_MAX;
+	uint64_t most = target->memory_max - plug;
+	uint64_t memory = most < FILLER_DEFAULT ? most : FILLER_DEFAULT;
+	uint64_t shuttle = memory / SHUTTLE_MEMORY;
+	uint64_t room = most < FILLER_MOST ? most : FILLER_MOST;
 	int rc;
 
 	if (!s)
 		return -ENOMEM;
 	s->target = target;
+	s->plug_max = plug;
 	s->compact_fd = open(COMPACT_PATH, O_WRONLY | O_CLOEXEC);
 	rc = s->compact_fd < 0 ? -errno : 0;
 	if (hotpages_open(&s->dp, target))
 		rc = rc ? rc : -EIO;
 	if (!rc)
-		rc = state_allocate(s, memory - memory / SHUTTLE_MEMORY);
+		rc = state_allocate(s, memory - shuttle, room - shuttle);
 	if (rc) {
 		compact_stop(s);
 		return rc;
@@ -173,7 +200,7 @@ static int compact_start(const struct migrate_target *target, void **out)
 	if (target->sandbox && lockedmem_allow(target->sandbox))
 		log_warning("compaction moves the filler too: fewer of the device's pages");
 	/* Without it, there are climbs. */
-	rc = shuttle_create(target, &s->dp, s->compact_fd, memory / SHUTTLE_MEMORY, &s->shuttle);
+	rc = shuttle_create(target, &s->dp, s->compact_fd, shuttle, &s->shuttle);
 	if (rc && rc != -ENODATA)
 		log_warning("the pages that are looked up cannot be moved on their own: %s",
 			    strerror(-rc));
@@ -187,13 +214,18 @@ struct reader {
 	void *buf;
 };
 
+static size_t piece_length(size_t left)
+{
+	return left < PIECE_PAGES ? left : PIECE_PAGES;
+}
+
 static int run_put_low(void *arg, size_t first, size_t length, size_t position)
 {
 	struct reader *reader = arg;
 
 	(void)position;
 	for (size_t done = 0; done < length; done += PIECE_PAGES) {
-		size_t n = length - done < PIECE_PAGES ? length - done : PIECE_PAGES;
+		size_t n = piece_length(length - done);
 
 		if (*reader->s->target->stop)
 			return -ECANCELED;
@@ -249,15 +281,15 @@ static void pages_populate(struct compact_state *s)
 	devpages_each_run(s->pages, s->count, run_populate, s);
 }
 
-/* A device too large for the filler is taken a window at a time. */
-static void choose_window(struct compact_state *s)
+/* A window at a time: the fewer pages must be put low, the more steps a climb has. */
+static void choose_window(struct compact_state *s, size_t window)
 {
 	size_t head = s->target->head_bytes / DEVPAGE_SIZE;
 
-	if (s->next < head || s->next >= s->dp.pages)
+	if (s->next < head || s->next >= s->dp.pages || window >= s->dp.pages)
 		s->next = head;
 	s->count = 0;
-	while (s->count < s->window && s->next < s->dp.pages)
+	while (s->count < window && s->next < s->dp.pages)
 		s->pages[s->count++] = (uint32_t)s->next++;
 }
 
@@ -280,7 +312,7 @@ static void pages_choose(struct compact_state *s)
 	if (s->kind == KIND_HOT && s->count < HOT_PAGES_MIN)
 		s->kind = KIND_WINDOW;
 	if (s->kind == KIND_WINDOW)
-		choose_window(s);
+		choose_window(s, s->window);
 	s->need = s->count;
 }
 
@@ -291,25 +323,89 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The verifiers map the pages, which would keep them. */
-static void pages_lower(struct compact_state *s)
+static int run_out(void *arg, size_t first, size_t length, size_t position)
 {
-	if (s->target->verifier)
-		verifier_pause(s->target->verifier);
-	pages_put_low(s);
-	if (s->target->verifier)
-		verifier_resume(s->target->verifier);
+	struct compact_state *s = arg;
+
+	(void)position;
+	for (size_t done = 0; done < length; done += PIECE_PAGES) {
+		if (*s->target->stop)
+			return -ECANCELED;
+		devpages_evict(&s->dp, first + done, piece_length(length - done));
+	}
+	return 0;
 }
 
-static int climb_start(struct compact_state *s)
+static int run_back(void *arg, size_t first, size_t length, size_t position)
+{
+	struct compact_state *s = arg;
+
+	(void)position;
+	for (size_t done = 0; done < length; done += PIECE_PAGES) {
+		if (*s->target->stop)
+			return -ECANCELED;
+		devpages_read_back(&s->dp, first + done, piece_length(length - done), s->buf);
+	}
+	return 0;
+}
+
+/* The whole device if the filler makes room for it, else the pages of this climb. */
+static int rebuild_each(struct compact_state *s,
+			int (*run)(void *arg, size_t first, size_t length, size_t position))
+{
+	size_t head = s->target->head_bytes / DEVPAGE_SIZE;
+
+	if (small_device(s))
+		return run(s, head, s->dp.pages - head, 0);
+	return devpages_each_run(s->pages, s->count, run, s);
+}
+
+/*
+ * Where device and filler lie is for the kernel to choose: the pages that user space reads go into
+ * the free places of pageblocks that it has for unmovable memory, wherever in the zone these are,
+ * and if there are none, it turns large blocks that were freed last into such. So this leaves none,
+ * with the device's pages out, and has the lowest of the filler freed last.
+ */
+static int rebuild(struct compact_state *s)
+{
+	size_t pages = small_device(s) ? s->dp.pages : s->count;
+	int rc = rebuild_each(s, run_out);
+
+	if (rc)
+		return rc;
+	plug_free(s->plug);
+	s->plug = NULL;
+	rc = plug_create(s->plug_max, &s->plug);
+	filler_open_low(s->filler, pages + pages / 4);
+	if (!rc)
+		rc = rebuild_each(s, run_back);
+	return rc;
+}
+
+/* The verifiers map the pages, which would keep them. */
+static int pages_lower(struct compact_state *s, bool rebuilding)
+{
+	int rc = 0;
+
+	if (s->target->verifier)
+		verifier_pause(s->target->verifier);
+	if (rebuilding)
+		rc = rebuild(s);
+	if (!rc)
+		pages_put_low(s);
+	if (s->target->verifier)
+		verifier_resume(s->target->verifier);
+	return rc;
+}
+
+/* Brings the pages down, and puts the filler above them. */
+static int climb_prepare(struct compact_state *s, bool rebuilding)
 {
 	size_t present = 0;
-	int rc;
+	int rc = pages_lower(s, rebuilding);
 
-	if (s->rebuild)
-		filler_release_all(s->filler);
-	pages_choose(s);
-	pages_lower(s);
+	if (rc)
+		return rc;
 	pages_populate(s);
 	rc = hotpages_locate(&s->dp, s->pages, s->count, s->before);
 	if (rc)
@@ -320,7 +416,46 @@ static int climb_start(struct compact_state *s)
 	if (!present)
 		return -ENODATA;
 	qsort(s->scratch, present, sizeof(*s->scratch), compare_u64);
-	rc = filler_refill(s->filler, &s->dp, s->scratch, present, s->target->stop);
+	return filler_refill(s->filler, &s->dp, s->scratch, present, s->target->stop);
+}
+
+static bool rebuild_due(const struct compact_state *s)
+{
+	return clock_now_ns() - s->rebuilt_ns > REBUILD_REST * s->rebuild_took_ns;
+}
+
+/* Then a small device lies low as a whole, and is moved as a whole. */
+static int climb_rebuild(struct compact_state *s)
+{
+	uint64_t start = clock_now_ns();
+	int rc = filler_gather(s->filler, &s->dp, memzones_fragments("Movable"), s->target->stop);
+
+	if (small_device(s))
+		choose_window(s, s->dp.pages);
+	s->need = s->count;
+	if (!rc)
+		rc = climb_prepare(s, true);
+	s->rebuilt_ns = clock_now_ns();
+	s->rebuild_took_ns = s->rebuilt_ns - start;
+	return rc;
+}
+
+static int climb_start(struct compact_state *s)
+{
+	bool due, again;
+	int rc = 0;
+
+	pages_choose(s);
+	due = s->kind == KIND_WINDOW && rebuild_due(s);
+	again = due && s->poor_climb;
+	if (s->poor_climb)
+		filler_extend(s->filler, memzones_fragments("Movable"));
+	if (!again) {
+		rc = climb_prepare(s, false);
+		again = due && filler_sunk(s->filler);
+	}
+	if (!rc && again)
+		rc = climb_rebuild(s);
 	s->climbing = true;
 	s->climb_ns = clock_now_ns();
 	s->climb_moved = s->climb_candidates = 0;
@@ -359,7 +494,8 @@ static void climb_judge(struct compact_state *s, const struct migrate_cycle *cyc
 		s->climbing = false;
 	if (s->kind != KIND_WINDOW && clock_now_ns() - s->climb_ns > HOT_CLIMB_NS)
 		s->climbing = false;
-	s->rebuild = filler_sunk(s->filler) || s->climb_moved < s->climb_candidates / 4;
+	if (s->kind == KIND_WINDOW)
+		s->poor_climb = s->climb_moved < s->climb_candidates / 3;
 }
 
 static int climb_step(struct compact_state *s, struct migrate_cycle *cycle)

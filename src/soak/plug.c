@@ -22,30 +22,6 @@ struct plug {
 	int end[PIPES_MAX][2];
 };
 
-/* Pages in gaps smaller than a pageblock, of all zones; 0 if that cannot be read. */
-static unsigned long gaps_count(void)
-{
-	FILE *file = fopen("/proc/pagetypeinfo", "re");
-	unsigned long pages = 0, value;
-	char line[512];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		char zone[16];
-		int at = 0, n;
-
-		if (sscanf(line, "Node %*d, zone %15[^,], type Unmovable %n", zone, &at) != 1 ||
-		    !at || strcmp(zone, "DMA") == 0)
-			continue;
-		for (unsigned order = 0;
-		     order < MEMZONE_BLOCK_SHIFT && sscanf(line + at, "%lu %n", &value, &n) == 1;
-		     order++, at += n)
-			pages += value << order;
-	}
-	if (file)
-		fclose(file);
-	return pages;
-}
-
 static int pipe_fill(struct plug *plug, const void *zeros)
 {
 	int *end = plug->end[plug->pipes];
@@ -62,7 +38,7 @@ int plug_create(uint64_t bytes, struct plug **out)
 {
 	struct plug *plug = calloc(1, sizeof(*plug));
 	void *zeros = calloc(1, PIPE_BYTES);
-	unsigned long left = gaps_count(), least = left;
+	uint64_t left = memzones_fragments("Unmovable"), least = left;
 	unsigned stale = 0;
 
 	if (!plug || !zeros) {
@@ -74,7 +50,7 @@ int plug_create(uint64_t bytes, struct plug **out)
 	       (uint64_t)(plug->pipes + 1) * PIPE_BYTES <= bytes) {
 		if (pipe_fill(plug, zeros))
 			break;
-		left = gaps_count();
+		left = memzones_fragments("Unmovable");
 		stale = left < least ? 0 : stale + 1;
 		if (left < least)
 			least = left;

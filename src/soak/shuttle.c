@@ -10,6 +10,7 @@
 #include "soak/cpus.h"
 #include "soak/hotpages.h"
 #include "soak/lockedmem.h"
+#include "soak/memzones.h"
 #include "soak/neighbour.h"
 #include "util/clock.h"
 
@@ -17,8 +18,6 @@
 #define PAGES_MIN 16u
 #define PAGES_MAX 1024u
 #define SIDES_MAX NEIGHBOUR_THREADS_MAX
-/* Free blocks of this order are whole pageblocks, which compaction leaves alone. */
-#define PAGEBLOCK_ORDER 9u
 /* Free pages come and go while they are being taken. */
 #define BULK_SLACK 4096u
 #define FLUSH_PAGES_MAX 8192u
@@ -72,28 +71,6 @@ static size_t pcp_pages(void)
 		fclose(file);
 	high += 2 * batch;
 	return high < FLUSH_PAGES_MAX ? high : FLUSH_PAGES_MAX;
-}
-
-/* Free pages of all zones in blocks smaller than a pageblock. */
-static size_t fragments(void)
-{
-	FILE *file = fopen("/proc/buddyinfo", "re");
-	char line[512];
-	size_t pages = 0;
-
-	while (file && fgets(line, sizeof(line), file)) {
-		char *at = strstr(line, "zone");
-		int skip = 0;
-
-		if (!at || sscanf(at, "zone %*s%n", &skip) < 0)
-			continue;
-		at += skip;
-		for (unsigned order = 0; order < PAGEBLOCK_ORDER; order++)
-			pages += strtoul(at, &at, 10) << order;
-	}
-	if (file)
-		fclose(file);
-	return pages;
 }
 
 static bool side_known(const struct shuttle *s, int cpu)
@@ -167,7 +144,8 @@ void shuttle_free(struct shuttle *s)
 /* Takes what is free in small blocks, which is what single pages are taken from first. */
 static void build(struct shuttle *s)
 {
-	size_t room = s->bulk.pages / s->sides, want = (fragments() + BULK_SLACK) / s->sides;
+	size_t room = s->bulk.pages / s->sides,
+	       want = (memzones_fragments(NULL) + BULK_SLACK) / s->sides;
 
 	/* Places that were taken in vain are given up when there is no room for more. */
 	if (want > room - s->taken && s->taken) {
