@@ -271,16 +271,19 @@ static void whole_release(struct filler *filler, size_t at)
 int filler_gather(struct filler *filler, const struct devpages *dp, size_t places,
 		  const _Atomic bool *stop)
 {
-	size_t whole;
+	size_t whole, before;
 	int rc;
 
 	filler_extend(filler, places);
 	rc = take(filler, dp, stop);
-	whole = whole_pages(filler);
-	if (rc || whole >= filler->base)
-		return rc;
-	filler_extend(filler, filler->base - whole);
-	return take(filler, dp, stop);
+	while (!rc && (whole = whole_pages(filler)) < filler->base) {
+		before = filler->pages;
+		filler_extend(filler, filler->base - whole);
+		if (filler->pages == before)
+			break;
+		rc = take(filler, dp, stop);
+	}
+	return rc;
 }
 
 void filler_open_low(struct filler *filler, size_t pages)

@@ -24,32 +24,32 @@
 struct filler;
 
 /*
- * Of BYTES, or more as filler_extend() says, up to ROOM bytes. Memory is taken by filler_refill().
- * Returns 0, -ENOMEM or -EPERM.
+ * Of BYTES, and up to ROOM bytes if it is extended. Memory is taken by filler_refill(). Returns 0,
+ * -ENOMEM or -EPERM.
  */
 int filler_create(uint64_t bytes, uint64_t room, struct filler **filler);
 void filler_free(struct filler *filler);
 
-/* The pages that were asked for. */
+/* Without what it was extended by. */
 size_t filler_pages(const struct filler *filler);
 
 /*
- * There are PLACES free where compaction would find them before the steps: so many are taken with
- * the next refill, as far as there is room.
+ * The next refill takes so much more that PLACES free pages would be used up, as far as there is
+ * room: free pages elsewhere, which compaction finds before it finds the steps.
  */
 void filler_extend(struct filler *filler, size_t places);
 
 /*
- * Takes the released pages and PLACES besides, and more until there is much of it in whole blocks
- * that the kernel would use for anything. Returns 0, -ECANCELED when *STOP became true, or the
- * errno of reading /proc.
+ * Extends it by PLACES, takes them, and takes more until it holds as many pages as were asked for
+ * in whole free blocks of the kernel's largest order, or there is no more room. Returns 0,
+ * -ECANCELED when *STOP became true, or the errno of reading /proc.
  */
 int filler_gather(struct filler *filler, const struct devpages *dp, size_t places,
 		  const _Atomic bool *stop);
 
 /*
- * Releases PAGES in such blocks, those that lie low, the lowest last: for what came back last, the
- * kernel has a use first.
+ * Releases PAGES in such blocks, the lowest ones, and the lowest of them last: the kernel uses
+ * first what came back last. After filler_gather().
  */
 void filler_open_low(struct filler *filler, size_t pages);
 
@@ -67,8 +67,7 @@ int filler_refill(struct filler *filler, const struct devpages *dp, const uint64
  */
 size_t filler_release_step(struct filler *filler, size_t want, bool *top);
 
-/* True when less than half of what was asked for lies above three quarters of the device's pages.
- */
+/* True when there is less than half of BYTES above three quarters of the device's pages. */
 bool filler_sunk(const struct filler *filler);
 
 #endif

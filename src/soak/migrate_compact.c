@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +18,12 @@
 #include "soak/cpus.h"
 #include "soak/filler.h"
 #include "soak/hotpages.h"
+#include "soak/lower.h"
 #include "soak/memzones.h"
 #include "soak/migrate.h"
 #include "soak/plug.h"
 #include "soak/sandbox.h"
 #include "soak/shuttle.h"
-#include "soak/verifier.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -35,16 +34,13 @@
 #define FILLER_DEFAULT (1024ULL << 20)
 /* With what fills free places elsewhere. */
 #define FILLER_MOST (8ULL << 30)
-/* Pages are put low in small pieces: workers have little time to dirty them again. */
-#define PIECE_PAGES 256u
-#define READERS 4u
 /* Beside busy workers at the same priority, a climb takes so long that little is moved. */
 #define DRIVER_NICE (-15)
 /* Pages of others that one compaction may move. */
 #define NOISE_PAGES 1024u
 #define POOR_STEPS_MAX 4u
-/* Not again before so many times the time it took has passed. */
-#define REBUILD_REST 10u
+/* Pages and filler are not arranged anew before so many times the time it took has passed. */
+#define ARRANGE_REST 10u
 /* Of the memory, one part in so many may be in pipes. */
 #define PLUG_PART 16u
 /* Fewer hot pages are not worth a climb. */
@@ -73,8 +69,7 @@ struct compact_state {
 	struct devpages dp;
 	struct filler *filler;
 	struct shuttle *shuttle; /* NULL: nothing for it to do */
-	struct plug *plug;	 /* NULL: not needed so far */
-	uint64_t plug_max;
+	struct lower lower;
 	int compact_fd;
 	uint32_t *pages; /* of the present climb, sorted */
 	size_t count;
@@ -86,13 +81,12 @@ struct compact_state {
 	uint64_t climb_ns; /* when it began */
 	uint64_t *before, *after, *scratch;
 	uint8_t *flags;
-	void *buf;   /* PIECE_PAGES for each reader */
 	size_t need; /* pages the last compaction moved in the whole system */
 	uint64_t climb_moved, climb_candidates;
 	unsigned poor; /* steps with a poor yield, in a row */
 	bool begun, climbing;
 	bool poor_climb; /* the last one of a window moved little */
-	uint64_t rebuilt_ns, rebuild_took_ns;
+	uint64_t arranged_ns, arrange_took_ns;
 };
 
 static int compact_probe(char *why, size_t len)
@@ -119,7 +113,7 @@ static void compact_stop(void *arg)
 {
 	struct compact_state *s = arg;
 
-	plug_free(s->plug);
+	lower_close(&s->lower);
 	shuttle_free(s->shuttle);
 	filler_free(s->filler);
 	devpages_close(&s->dp);
@@ -130,7 +124,6 @@ static void compact_stop(void *arg)
 	free(s->after);
 	free(s->scratch);
 	free(s->flags);
-	free(s->buf);
 	free(s);
 }
 
@@ -139,31 +132,47 @@ static int compact_once(struct compact_state *s)
 	return write(s->compact_fd, "1", 1) == 1 ? 0 : -errno;
 }
 
-/* So small that the filler has room for all of it. */
-static bool small_device(const struct compact_state *s)
+/* Bytes, of the memory that the driver may hold. */
+struct shares {
+	uint64_t filler, filler_most, shuttle, plug;
+};
+
+static struct shares shares_of(uint64_t memory_max)
 {
-	return s->dp.pages <= filler_pages(s->filler) / 2;
+	uint64_t plug =
+		memory_max / PLUG_PART < PLUG_BYTES_MAX ? memory_max / PLUG_PART : PLUG_BYTES_MAX;
+	uint64_t rest = memory_max - plug;
+	uint64_t both = rest < FILLER_DEFAULT ? rest : FILLER_DEFAULT;
+	uint64_t shuttle = both / SHUTTLE_MEMORY;
+	uint64_t most = rest - shuttle;
+
+	return (struct shares){
+		.filler = both - shuttle,
+		.filler_most = most < FILLER_MOST ? most : FILLER_MOST,
+		.shuttle = shuttle,
+		.plug = plug,
+	};
 }
 
-static int state_allocate(struct compact_state *s, uint64_t filler_bytes, uint64_t room)
+static int state_allocate(struct compact_state *s, const struct shares *shares)
 {
-	int rc = filler_create(filler_bytes, room, &s->filler);
+	int rc = filler_create(shares->filler, shares->filler_most, &s->filler);
 	size_t most;
 
+	if (!rc)
+		rc = lower_open(&s->lower, s->target, &s->dp, s->filler, shares->plug);
 	if (rc)
 		return rc;
 	s->window = filler_pages(s->filler) / FILLER_RATIO;
 	if (s->window > s->dp.pages)
 		s->window = s->dp.pages;
-	most = small_device(s) ? s->dp.pages : s->window;
+	most = lower_whole(&s->lower) ? s->dp.pages : s->window;
 	s->pages = calloc(most, sizeof(*s->pages));
 	s->before = calloc(most, sizeof(*s->before));
 	s->after = calloc(most, sizeof(*s->after));
 	s->scratch = calloc(most, sizeof(*s->scratch));
 	s->flags = calloc(most, 1);
-	s->buf = malloc((size_t)READERS * PIECE_PAGES * DEVPAGE_SIZE);
-	if (!s->window || !s->pages || !s->before || !s->after || !s->scratch || !s->flags ||
-	    !s->buf)
+	if (!s->window || !s->pages || !s->before || !s->after || !s->scratch || !s->flags)
 		return -ENOMEM;
 	return 0;
 }
@@ -171,25 +180,18 @@ static int state_allocate(struct compact_state *s, uint64_t filler_bytes, uint64
 static int compact_start(const struct migrate_target *target, void **out)
 {
 	struct compact_state *s = calloc(1, sizeof(*s));
-	uint64_t plug = target->memory_max / PLUG_PART < PLUG_BYTES_MAX
-				? target->memory_max / PLUG_PART
-				: PLUG_BYTES_MAX;
-	uint64_t most = target->memory_max - plug;
-	uint64_t memory = most < FILLER_DEFAULT ? most : FILLER_DEFAULT;
-	uint64_t shuttle = memory / SHUTTLE_MEMORY;
-	uint64_t room = most < FILLER_MOST ? most : FILLER_MOST;
+	struct shares shares = shares_of(target->memory_max);
 	int rc;
 
 	if (!s)
 		return -ENOMEM;
 	s->target = target;
-	s->plug_max = plug;
 	s->compact_fd = open(COMPACT_PATH, O_WRONLY | O_CLOEXEC);
 	rc = s->compact_fd < 0 ? -errno : 0;
 	if (hotpages_open(&s->dp, target))
 		rc = rc ? rc : -EIO;
 	if (!rc)
-		rc = state_allocate(s, memory - shuttle, room - shuttle);
+		rc = state_allocate(s, &shares);
 	if (rc) {
 		compact_stop(s);
 		return rc;
@@ -200,71 +202,12 @@ static int compact_start(const struct migrate_target *target, void **out)
 	if (target->sandbox && lockedmem_allow(target->sandbox))
 		log_warning("compaction moves the filler too: fewer of the device's pages");
 	/* Without it, there are climbs. */
-	rc = shuttle_create(target, &s->dp, s->compact_fd, shuttle, &s->shuttle);
+	rc = shuttle_create(target, &s->dp, s->compact_fd, shares.shuttle, &s->shuttle);
 	if (rc && rc != -ENODATA)
 		log_warning("the pages that are looked up cannot be moved on their own: %s",
 			    strerror(-rc));
 	*out = s;
 	return 0;
-}
-
-struct reader {
-	struct compact_state *s;
-	size_t begin, end; /* in s->pages */
-	void *buf;
-};
-
-static size_t piece_length(size_t left)
-{
-	return left < PIECE_PAGES ? left : PIECE_PAGES;
-}
-
-static int run_put_low(void *arg, size_t first, size_t length, size_t position)
-{
-	struct reader *reader = arg;
-
-	(void)position;
-	for (size_t done = 0; done < length; done += PIECE_PAGES) {
-		size_t n = piece_length(length - done);
-
-		if (*reader->s->target->stop)
-			return -ECANCELED;
-		devpages_evict(&reader->s->dp, first + done, n);
-		devpages_read_back(&reader->s->dp, first + done, n, reader->buf);
-	}
-	return 0;
-}
-
-static void *reader_main(void *arg)
-{
-	struct reader *reader = arg;
-
-	devpages_each_run(reader->s->pages + reader->begin, reader->end - reader->begin,
-			  run_put_low, reader);
-	return NULL;
-}
-
-static void pages_put_low(struct compact_state *s)
-{
-	struct reader readers[READERS];
-	pthread_t threads[READERS];
-	bool started[READERS] = {false};
-	size_t share = s->count / READERS;
-
-	for (unsigned i = 0; i < READERS; i++) {
-		readers[i] = (struct reader){
-			.s = s,
-			.begin = i * share,
-			.end = i + 1 == READERS ? s->count : (i + 1) * share,
-			.buf = (char *)s->buf + (size_t)i * PIECE_PAGES * DEVPAGE_SIZE,
-		};
-		started[i] = pthread_create(&threads[i], NULL, reader_main, &readers[i]) == 0;
-		if (!started[i])
-			reader_main(&readers[i]);
-	}
-	for (unsigned i = 0; i < READERS; i++)
-		if (started[i])
-			pthread_join(threads[i], NULL);
 }
 
 static int run_populate(void *arg, size_t first, size_t length, size_t position)
@@ -323,86 +266,11 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int run_out(void *arg, size_t first, size_t length, size_t position)
-{
-	struct compact_state *s = arg;
-
-	(void)position;
-	for (size_t done = 0; done < length; done += PIECE_PAGES) {
-		if (*s->target->stop)
-			return -ECANCELED;
-		devpages_evict(&s->dp, first + done, piece_length(length - done));
-	}
-	return 0;
-}
-
-static int run_back(void *arg, size_t first, size_t length, size_t position)
-{
-	struct compact_state *s = arg;
-
-	(void)position;
-	for (size_t done = 0; done < length; done += PIECE_PAGES) {
-		if (*s->target->stop)
-			return -ECANCELED;
-		devpages_read_back(&s->dp, first + done, piece_length(length - done), s->buf);
-	}
-	return 0;
-}
-
-/* The whole device if the filler makes room for it, else the pages of this climb. */
-static int rebuild_each(struct compact_state *s,
-			int (*run)(void *arg, size_t first, size_t length, size_t position))
-{
-	size_t head = s->target->head_bytes / DEVPAGE_SIZE;
-
-	if (small_device(s))
-		return run(s, head, s->dp.pages - head, 0);
-	return devpages_each_run(s->pages, s->count, run, s);
-}
-
-/*
- * Where device and filler lie is for the kernel to choose: the pages that user space reads go into
- * the free places of pageblocks that it has for unmovable memory, wherever in the zone these are,
- * and if there are none, it turns large blocks that were freed last into such. So this leaves none,
- * with the device's pages out, and has the lowest of the filler freed last.
- */
-static int rebuild(struct compact_state *s)
-{
-	size_t pages = small_device(s) ? s->dp.pages : s->count;
-	int rc = rebuild_each(s, run_out);
-
-	if (rc)
-		return rc;
-	plug_free(s->plug);
-	s->plug = NULL;
-	rc = plug_create(s->plug_max, &s->plug);
-	filler_open_low(s->filler, pages + pages / 4);
-	if (!rc)
-		rc = rebuild_each(s, run_back);
-	return rc;
-}
-
-/* The verifiers map the pages, which would keep them. */
-static int pages_lower(struct compact_state *s, bool rebuilding)
-{
-	int rc = 0;
-
-	if (s->target->verifier)
-		verifier_pause(s->target->verifier);
-	if (rebuilding)
-		rc = rebuild(s);
-	if (!rc)
-		pages_put_low(s);
-	if (s->target->verifier)
-		verifier_resume(s->target->verifier);
-	return rc;
-}
-
 /* Brings the pages down, and puts the filler above them. */
-static int climb_prepare(struct compact_state *s, bool rebuilding)
+static int climb_prepare(struct compact_state *s, bool arrange)
 {
 	size_t present = 0;
-	int rc = pages_lower(s, rebuilding);
+	int rc = lower_pages(&s->lower, s->pages, s->count, arrange);
 
 	if (rc)
 		return rc;
@@ -419,24 +287,24 @@ static int climb_prepare(struct compact_state *s, bool rebuilding)
 	return filler_refill(s->filler, &s->dp, s->scratch, present, s->target->stop);
 }
 
-static bool rebuild_due(const struct compact_state *s)
+static bool arrange_due(const struct compact_state *s)
 {
-	return clock_now_ns() - s->rebuilt_ns > REBUILD_REST * s->rebuild_took_ns;
+	return clock_now_ns() - s->arranged_ns > ARRANGE_REST * s->arrange_took_ns;
 }
 
 /* Then a small device lies low as a whole, and is moved as a whole. */
-static int climb_rebuild(struct compact_state *s)
+static int climb_arranged(struct compact_state *s)
 {
 	uint64_t start = clock_now_ns();
 	int rc = filler_gather(s->filler, &s->dp, memzones_fragments("Movable"), s->target->stop);
 
-	if (small_device(s))
+	if (lower_whole(&s->lower))
 		choose_window(s, s->dp.pages);
 	s->need = s->count;
 	if (!rc)
 		rc = climb_prepare(s, true);
-	s->rebuilt_ns = clock_now_ns();
-	s->rebuild_took_ns = s->rebuilt_ns - start;
+	s->arranged_ns = clock_now_ns();
+	s->arrange_took_ns = s->arranged_ns - start;
 	return rc;
 }
 
@@ -446,7 +314,7 @@ static int climb_start(struct compact_state *s)
 	int rc = 0;
 
 	pages_choose(s);
-	due = s->kind == KIND_WINDOW && rebuild_due(s);
+	due = s->kind == KIND_WINDOW && arrange_due(s);
 	again = due && s->poor_climb;
 	if (s->poor_climb)
 		filler_extend(s->filler, memzones_fragments("Movable"));
@@ -455,7 +323,7 @@ static int climb_start(struct compact_state *s)
 		again = due && filler_sunk(s->filler);
 	}
 	if (!rc && again)
-		rc = climb_rebuild(s);
+		rc = climb_arranged(s);
 	s->climbing = true;
 	s->climb_ns = clock_now_ns();
 	s->climb_moved = s->climb_candidates = 0;
