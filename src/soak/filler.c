@@ -184,11 +184,17 @@ static int zones_read(struct filler *filler)
 /* Where in filler.order the held pages begin that lie above FRAME. */
 static size_t order_above(const struct filler *filler, uint64_t frame)
 {
-	size_t at = 0;
+	size_t low = 0, high = filler->held;
 
-	while (at < filler->held && filler->pfn[filler->order[at]] <= frame)
-		at++;
-	return at;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (filler->pfn[filler->order[middle]] <= frame)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 /* The steps of one zone start above the median of its device pages. */

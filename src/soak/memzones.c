@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define LARGE_PART 4u
+/* More than a kernel has. */
+#define ORDERS_MAX 64u
 
 /* The fields of a zone in /proc/zoneinfo, in their order: its name first, its place last. */
 static int zoneinfo_read(FILE *file, struct memzone zone[MEMZONES_MAX])
@@ -35,21 +37,34 @@ static int zoneinfo_read(FILE *file, struct memzone zone[MEMZONES_MAX])
 	return count;
 }
 
+/* NUMBERS: free blocks by order. Returns the pages in those of orders [from, end). */
+static uint64_t free_pages(const char *numbers, unsigned from, unsigned end)
+{
+	unsigned long value;
+	uint64_t pages = 0;
+	int n;
+
+	for (unsigned order = 0; order < end && sscanf(numbers, "%lu %n", &value, &n) == 1;
+	     order++) {
+		if (order >= from)
+			pages += (uint64_t)value << order;
+		numbers += n;
+	}
+	return pages;
+}
+
 static void free_set(struct memzone *zone, int zones, const char *line)
 {
 	char name[16];
-	int node, at, n;
-	uint64_t blocks = 0;
-	unsigned long value;
+	int node, at;
 
 	if (sscanf(line, "Node %d, zone %15s %n", &node, name, &at) != 2)
 		return;
-	for (unsigned order = 0; sscanf(line + at, "%lu %n", &value, &n) == 1; order++, at += n)
-		if (order >= MEMZONE_BLOCK_SHIFT)
-			blocks += value << (order - MEMZONE_BLOCK_SHIFT);
 	for (int i = 0; i < zones; i++)
 		if (zone[i].node == node && strcmp(zone[i].name, name) == 0)
-			zone[i].blocks_free = blocks;
+			zone[i].blocks_free =
+				free_pages(line + at, MEMZONE_BLOCK_SHIFT, ORDERS_MAX) >>
+				MEMZONE_BLOCK_SHIFT;
 }
 
 int memzones_read(struct memzone zone[MEMZONES_MAX])
@@ -94,21 +109,6 @@ uint64_t memzones_free_blocks(void)
 	return blocks;
 }
 
-/* The free pages of one line of numbers, by order. */
-static uint64_t fragments_of(const char *numbers)
-{
-	unsigned long value;
-	uint64_t pages = 0;
-	int n;
-
-	for (unsigned order = 0;
-	     order < MEMZONE_BLOCK_SHIFT && sscanf(numbers, "%lu %n", &value, &n) == 1; order++) {
-		pages += (uint64_t)value << order;
-		numbers += n;
-	}
-	return pages;
-}
-
 uint64_t memzones_fragments(const char *type)
 {
 	FILE *file = fopen(type ? "/proc/pagetypeinfo" : "/proc/buddyinfo", "re");
@@ -123,7 +123,7 @@ uint64_t memzones_fragments(const char *type)
 		else
 			(void)sscanf(line, "Node %*d, zone %15s %n", zone, &at);
 		if (at && strcmp(zone, "DMA") != 0 && (!type || strcmp(of, type) == 0))
-			pages += fragments_of(line + at);
+			pages += free_pages(line + at, 0, MEMZONE_BLOCK_SHIFT);
 	}
 	if (file)
 		fclose(file);

@@ -316,9 +316,9 @@ static int climb_start(struct compact_state *s)
 	pages_choose(s);
 	due = s->kind == KIND_WINDOW && arrange_due(s);
 	again = due && s->poor_climb;
-	if (s->poor_climb)
-		filler_extend(s->filler, memzones_fragments("Movable"));
 	if (!again) {
+		if (s->poor_climb)
+			filler_extend(s->filler, memzones_fragments("Movable"));
 		rc = climb_prepare(s, false);
 		again = due && filler_sunk(s->filler);
 	}

@@ -13,6 +13,7 @@
 #define FILLER_PAGES (FILLER_BYTES / DEVPAGE_SIZE)
 /* Room for what is taken besides. */
 #define MORE_PAGES 2048u
+#define MORE_BYTES ((uint64_t)MORE_PAGES * DEVPAGE_SIZE)
 /* Of the allocator's largest block, as in filler.c. */
 #define WHOLE_PAGES 1024u
 /* Where memory is in pieces, it takes that much to have some of them. */
@@ -72,20 +73,25 @@ static size_t device_at(const struct fixture *f, bool end, uint64_t *pfn)
 	return (size_t)f->zones;
 }
 
-START_TEST(sunk_below_the_device)
+static void refill(struct fixture *f, bool device_at_end)
 {
 	uint64_t pfn[MEMZONES_MAX];
+	size_t count = device_at(f, device_at_end, pfn);
+
+	ck_assert_int_eq(filler_refill(f->filler, &f->dp, pfn, count, &goes_on), 0);
+}
+
+START_TEST(sunk_below_the_device)
+{
 	struct fixture f;
 	bool top;
 
-	if (!setup(&f, (uint64_t)MORE_PAGES * DEVPAGE_SIZE))
+	if (!setup(&f, MORE_BYTES))
 		return;
-	ck_assert_int_eq(filler_refill(f.filler, &f.dp, pfn, device_at(&f, true, pfn), &goes_on),
-			 0);
+	refill(&f, true);
 	ck_assert(filler_sunk(f.filler));
 	ck_assert_uint_eq(filler_release_step(f.filler, 256, &top), 0);
-	ck_assert_int_eq(filler_refill(f.filler, &f.dp, pfn, device_at(&f, false, pfn), &goes_on),
-			 0);
+	refill(&f, false);
 	ck_assert(!filler_sunk(f.filler));
 	ck_assert_uint_gt(filler_release_step(f.filler, 256, &top), 0);
 	teardown(&f);
@@ -94,23 +100,20 @@ END_TEST
 
 START_TEST(steps_are_taken_again)
 {
-	uint64_t pfn[MEMZONES_MAX];
 	struct fixture f;
 	size_t before, released = 0, step;
 	bool top;
 
-	if (!setup(&f, (uint64_t)MORE_PAGES * DEVPAGE_SIZE))
+	if (!setup(&f, MORE_BYTES))
 		return;
-	ck_assert_int_eq(filler_refill(f.filler, &f.dp, pfn, device_at(&f, false, pfn), &goes_on),
-			 0);
+	refill(&f, false);
 	before = resident();
 	while ((step = filler_release_step(f.filler, 1024, &top)))
 		released += step;
 	/* One page of each pageblock stays. */
 	ck_assert_uint_gt(released, FILLER_PAGES / 2);
 	ck_assert_uint_le(resident(), before - released + OTHERS_PAGES);
-	ck_assert_int_eq(filler_refill(f.filler, &f.dp, pfn, device_at(&f, false, pfn), &goes_on),
-			 0);
+	refill(&f, false);
 	ck_assert_uint_ge(resident() + OTHERS_PAGES, before);
 	teardown(&f);
 }
@@ -118,19 +121,16 @@ END_TEST
 
 START_TEST(extended_as_far_as_there_is_room)
 {
-	uint64_t pfn[MEMZONES_MAX];
 	struct fixture f;
 	size_t before;
 
-	if (!setup(&f, (uint64_t)MORE_PAGES * DEVPAGE_SIZE))
+	if (!setup(&f, MORE_BYTES))
 		return;
-	ck_assert_int_eq(filler_refill(f.filler, &f.dp, pfn, device_at(&f, false, pfn), &goes_on),
-			 0);
+	refill(&f, false);
 	before = resident();
 	filler_extend(f.filler, 10 * (size_t)MORE_PAGES);
 	filler_extend(f.filler, 1);
-	ck_assert_int_eq(filler_refill(f.filler, &f.dp, pfn, device_at(&f, false, pfn), &goes_on),
-			 0);
+	refill(&f, false);
 	ck_assert_uint_ge(resident() + OTHERS_PAGES, before + MORE_PAGES);
 	ck_assert_uint_le(resident(), before + MORE_PAGES + OTHERS_PAGES);
 	ck_assert_uint_eq(filler_pages(f.filler), FILLER_PAGES);
@@ -168,7 +168,7 @@ START_TEST(ended_while_it_takes)
 	uint64_t pfn[MEMZONES_MAX];
 	struct fixture f;
 
-	if (!setup(&f, (uint64_t)MORE_PAGES * DEVPAGE_SIZE))
+	if (!setup(&f, MORE_BYTES))
 		return;
 	ck_assert_int_eq(filler_refill(f.filler, &f.dp, pfn, device_at(&f, false, pfn), &ended),
 			 -ECANCELED);
