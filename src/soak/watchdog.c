@@ -12,8 +12,16 @@
 #include "util/clock.h"
 
 #define POLL_NS (100 * NS_PER_MS)
-/* So late, the process or the machine did not run at all. */
-#define LATE_NS (20 * POLL_NS)
+/* Gaps that are remembered; there is one for each poll at most. */
+#define GAPS_MAX 4096u
+
+/*
+ * A time in which the watchdog itself did not run, though it was due: the process was stopped, the
+ * machine suspended, or so busy that nobody can be expected to have ended a step.
+ */
+struct gap {
+	uint64_t end_ns, ns;
+};
 
 struct watchdog {
 	struct watchdog_options options;
@@ -22,6 +30,9 @@ struct watchdog {
 	pthread_cond_t cond;
 	bool stop;		    /* lock */
 	struct watchdog_step first; /* lock; since_ns 0: nobody hangs */
+	/* The thread's own: the last of them, in a ring. */
+	struct gap gap[GAPS_MAX];
+	uint64_t gaps;
 };
 
 void watchdog_step_older(struct watchdog_step *step, uint64_t since_ns, const char *format, ...)
@@ -53,15 +64,37 @@ static bool sleep_until(struct watchdog *watchdog, uint64_t when)
 	return stop;
 }
 
-/* True if a step that began after FLOOR has taken too long; it is kept then. */
-static bool hang_find(struct watchdog *watchdog, uint64_t floor)
+/* A poll that is late by less than another one is nothing special. */
+static void gap_note(struct watchdog *watchdog, uint64_t last_ns, uint64_t now_ns)
+{
+	if (now_ns - last_ns > 2 * POLL_NS)
+		watchdog->gap[watchdog->gaps++ % GAPS_MAX] =
+			(struct gap){.end_ns = now_ns, .ns = now_ns - last_ns - POLL_NS};
+}
+
+/* How long the watchdog has not run since then. */
+static uint64_t gaps_since(const struct watchdog *watchdog, uint64_t since_ns)
+{
+	uint64_t first = watchdog->gaps > GAPS_MAX ? watchdog->gaps - GAPS_MAX : 0, sum = 0;
+
+	for (uint64_t i = watchdog->gaps; i-- > first;) {
+		const struct gap *gap = &watchdog->gap[i % GAPS_MAX];
+
+		if (gap->end_ns <= since_ns)
+			break;
+		sum += gap->ns < gap->end_ns - since_ns ? gap->ns : gap->end_ns - since_ns;
+	}
+	return sum;
+}
+
+/* True if a step has taken too long at NOW, of the present poll; it is kept then. */
+static bool hang_find(struct watchdog *watchdog, uint64_t now)
 {
 	struct watchdog_step step = {0};
-	uint64_t began;
 
 	watchdog->options.look(watchdog->options.arg, &step);
-	began = step.since_ns > floor ? step.since_ns : floor;
-	if (!step.since_ns || clock_now_ns() < began + watchdog->options.limit_ns)
+	if (!step.since_ns || now < step.since_ns ||
+	    now - step.since_ns - gaps_since(watchdog, step.since_ns) < watchdog->options.limit_ns)
 		return false;
 	pthread_mutex_lock(&watchdog->lock);
 	watchdog->first = step;
@@ -72,15 +105,14 @@ static bool hang_find(struct watchdog *watchdog, uint64_t floor)
 static void *thread_main(void *arg)
 {
 	struct watchdog *watchdog = arg;
-	uint64_t last = clock_now_ns(), floor = 0;
+	uint64_t last = clock_now_ns();
 
 	do {
 		uint64_t now = clock_now_ns();
 
-		if (now - last > LATE_NS)
-			floor = now;
+		gap_note(watchdog, last, now);
 		last = now;
-		if (hang_find(watchdog, floor)) {
+		if (hang_find(watchdog, now)) {
 			now = clock_now_ns();
 			if (!sleep_until(watchdog, now + watchdog->options.grace_ns))
 				watchdog->options.expired(watchdog->options.arg);

@@ -38,8 +38,9 @@ int watchdog_start(const struct watchdog_options *options, struct watchdog **wat
 void watchdog_stop(struct watchdog *watchdog);
 
 /*
- * True once a step took too long; *STEP then tells the first of them, for good. While the
- * whole process does not run (stopped, machine suspended), no step counts as taking long.
+ * True once a step took too long; *STEP then tells the first of them, for good. Times in which the
+ * watchdog itself was not run in time (process stopped, machine suspended, or busy beyond measure)
+ * do not count.
  */
 bool watchdog_hung(struct watchdog *watchdog, struct watchdog_step *step);
 

@@ -32,6 +32,7 @@ struct watched {
 	_Atomic uint64_t looks;
 	_Atomic bool expired;
 	bool fresh; /* a new step begins whenever somebody looks */
+	bool busy;  /* whoever looks is kept from looking again */
 };
 
 static void look(void *arg, struct watchdog_step *slowest)
@@ -41,6 +42,8 @@ static void look(void *arg, struct watchdog_step *slowest)
 	atomic_fetch_add(&watched->looks, 1);
 	if (watched->fresh)
 		watched->since_ns = clock_now_ns();
+	if (watched->busy)
+		sleep_ns(2 * LIMIT_NS);
 	watchdog_step_older(slowest, atomic_load(&watched->since_ns), "step %d", 5);
 }
 
@@ -123,6 +126,19 @@ START_TEST(short_steps_do_not_hang)
 	ck_assert(!watchdog_hung(watchdog, &step));
 	watchdog_stop(watchdog);
 	ck_assert(!watched.expired);
+}
+END_TEST
+
+/* It polls every 100 ms, and other time does not count: three polls after the first. */
+START_TEST(a_busy_machine_does_not_hang)
+{
+	struct watched watched = {.since_ns = clock_now_ns(), .busy = true};
+	struct watchdog *watchdog = start(&watched, PATIENCE_NS);
+	struct watchdog_step step;
+
+	ck_assert(hung_await(watchdog, &step));
+	ck_assert_uint_ge(atomic_load(&watched.looks), 4);
+	watchdog_stop(watchdog);
 }
 END_TEST
 
@@ -292,6 +308,7 @@ int main(void)
 	tcase_add_test(tc, the_oldest_step_counts);
 	tcase_add_test(tc, a_hang_is_named_and_kept);
 	tcase_add_test(tc, short_steps_do_not_hang);
+	tcase_add_test(tc, a_busy_machine_does_not_hang);
 	tcase_add_test(tc, without_an_end_it_expires);
 	tcase_add_loop_test(tc, a_driver_that_sleeps, 0, 2);
 	tcase_add_test(tc, a_supervisor_ends_as_the_run_does);
