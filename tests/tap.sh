@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # TAP for shell tests: ". tests/tap.sh", then ok/is/skip per test and tap_done at the end.
-# Works in any POSIX shell. Each test gets its own folder, $tap_tmp, which goes when the test ends.
+# Works in any POSIX shell. Each test gets its own folder, $tap_tmp, which goes when the test ends, but
+# not if it failed and there is evidence of what a kernel did.
 # shellcheck shell=sh
 
 tap_count=0
@@ -14,7 +15,11 @@ tap_exit() {
 	if command -v tap_cleanup >/dev/null 2>&1; then
 		tap_cleanup
 	fi
-	rm -rf "$tap_tmp"
+	if [ $tap_failed -gt 0 ] && [ -n "$(find "$tap_tmp" -type d \( -name 'evidence*' -o -name 'churnstress-[0-9]*' \))" ]; then
+		diag "evidence is kept in $tap_tmp"
+	else
+		rm -rf "$tap_tmp"
+	fi
 	exit "$tap_status"
 }
 trap tap_exit EXIT
