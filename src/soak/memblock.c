@@ -135,6 +135,19 @@ bool memblocks_spare(const struct memblocks *blocks, const struct memblock *bloc
 	return below && above;
 }
 
+bool memblocks_nodes(const struct memblocks *blocks, int node[2])
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < blocks->count && found < 2; i++) {
+		const struct memblock *block = &blocks->block[i];
+
+		if (memblocks_spare(blocks, block) && (!found || block->node != node[0]))
+			node[found++] = block->node;
+	}
+	return found == 2;
+}
+
 bool memblocks_room(const struct memblocks *blocks)
 {
 	unsigned long kib = 0;

@@ -34,6 +34,9 @@ void memblocks_free(struct memblocks *blocks);
  */
 bool memblocks_spare(const struct memblocks *blocks, const struct memblock *block);
 
+/* Two nodes that have blocks which may go; false if there are none. */
+bool memblocks_nodes(const struct memblocks *blocks, int node[2]);
+
 /* True if there is free memory for all that a block may hold, and as much again. */
 bool memblocks_room(const struct memblocks *blocks);
 

@@ -21,6 +21,7 @@
 #include "soak/lower.h"
 #include "soak/memzones.h"
 #include "soak/migrate.h"
+#include "soak/migrate_compact.h"
 #include "soak/plug.h"
 #include "soak/sandbox.h"
 #include "soak/shuttle.h"
@@ -419,6 +420,14 @@ static int compact_cycle(void *arg, struct migrate_cycle *cycle)
 		rc = climb_step(s, cycle);
 	s->kind_ns[s->turn] += clock_now_ns() - start;
 	return rc;
+}
+
+size_t migrate_compact_pages(const void *state, const uint32_t **pages)
+{
+	const struct compact_state *s = state;
+
+	*pages = s->pages;
+	return s->turn == KIND_SHUTTLE ? 0 : s->count;
 }
 
 const struct migrate_driver migrate_compact = {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "soak/verifier.h"
 
@@ -65,6 +66,13 @@ void pageset_choose(struct pageset *set)
 	}
 	if (!set->hot_now)
 		choose_window(set);
+}
+
+void pageset_take(struct pageset *set, const uint32_t *pages, size_t count)
+{
+	set->count = count < set->max ? count : set->max;
+	memcpy(set->pages, pages, set->count * sizeof(*pages));
+	set->hot_now = false;
 }
 
 static int run_reread(void *arg, size_t first, size_t length, size_t position)

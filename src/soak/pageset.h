@@ -31,6 +31,9 @@ void pageset_close(struct pageset *set);
  */
 void pageset_choose(struct pageset *set);
 
+/* Takes PAGES[0..count) (sorted), as many as there is room for. */
+void pageset_take(struct pageset *set, const uint32_t *pages, size_t count);
+
 /*
  * Evicts the pages and reads them back, so that they lie in memory that is free now. The verifiers
  * wait meanwhile. Returns 0, or -ECANCELED when the run ends.

@@ -12,6 +12,9 @@ TCase *migrate_drivers_case(void);
 /* The parts that drivers are made of: memory blocks, zones, notes of the sandbox. */
 TCase *migrate_parts_case(void);
 
+/* Memory blocks of this machine, taken offline by somebody who is killed. */
+TCase *migrate_blocks_case(void);
+
 /* False if somebody else's run migrates on this machine, and goes on for half a minute. */
 bool migrate_machine_free(void);
 

@@ -266,5 +266,6 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	suite_add_tcase(suite, migrate_parts_case());
 	suite_add_tcase(suite, migrate_drivers_case());
+	suite_add_tcase(suite, migrate_blocks_case());
 	return unit_run(suite);
 }
