@@ -2,7 +2,8 @@
 /*
  * Memory blocks taken offline and put back: the kernel must move everything out of the block that
  * holds most of the device's pages. One block at a time, never one at the end of its node and
- * zone, and never where there is no room for what it holds (offblock.h).
+ * zone, and never where there is no room for what it holds. It comes back also if the run is killed
+ * meanwhile (offblock.h).
  *
  * A block in which there is memory that the kernel cannot move does not go, so the pages are first
  * brought out from among such (carry.h).
