@@ -16,6 +16,7 @@
 #include "soak/migrate.h"
 #include "soak/pageset.h"
 #include "soak/sandbox.h"
+#include "util/setting.h"
 
 #define CMA_DIR "/sys/kernel/debug/cma"
 #define PAGES_MAX 16384u
@@ -118,14 +119,9 @@ static int cma_start(const struct migrate_target *target, void **out)
 static int number_write(const char *path, unsigned long number)
 {
 	char text[24];
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
 
-	if (fd < 0)
-		return -errno;
 	snprintf(text, sizeof(text), "%lu", number);
-	rc = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return rc;
+	return setting_write(path, text);
 }
 
 /* Allocates and frees again. A range that is in use elsewhere is no failure of the driver. */

@@ -2,7 +2,6 @@
 #include "soak/offblock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -11,6 +10,7 @@
 #include "soak/sandbox.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/setting.h"
 
 /* For one attempt; then signals break it off, once for each interval. */
 #define OFFLINE_NS (2 * NS_PER_SEC)
@@ -74,23 +74,12 @@ static void timer_arm(struct offblock *off, uint64_t ns)
 	timer_settime(off->timer, 0, &spec, NULL);
 }
 
-static int state_write(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
-
-	if (fd < 0)
-		return -errno;
-	rc = write(fd, value, strlen(value)) < 0 ? -errno : 0;
-	close(fd);
-	return rc;
-}
-
 static int block_back(struct offblock *off, const char *path, const char *value)
 {
 	int rc = -EBUSY;
 
 	for (int try = 0; try < ONLINE_TRIES && rc; try++) {
-		rc = state_write(path, value);
+		rc = setting_write(path, value);
 		if (memblock_online(path))
 			rc = 0;
 		else if (rc)
@@ -116,7 +105,7 @@ int offblock_trip(struct offblock *off, const struct memblock *block, int (*away
 	if (rc)
 		return rc;
 	timer_arm(off, OFFLINE_NS);
-	*went = state_write(path, "offline");
+	*went = setting_write(path, "offline");
 	timer_arm(off, 0);
 	done = away(arg);
 	/* Also after a failure: it may have been broken off when all was done. */

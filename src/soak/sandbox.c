@@ -19,6 +19,7 @@
 
 #include "soak/machinelock.h"
 #include "util/log.h"
+#include "util/setting.h"
 
 #define MOUNTS_MAX 4
 #define SETTINGS_MAX 16
@@ -100,19 +101,6 @@ static bool mount_undo(const char *path)
 	}
 	log_error("cannot unmount %s: %s", path, strerror(errno));
 	return false;
-}
-
-static int setting_write(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
 }
 
 static bool settings_undo(struct sandbox_notes *notes)
