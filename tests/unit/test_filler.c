@@ -151,7 +151,9 @@ START_TEST(low_blocks_are_opened)
 			 0);
 	before = resident();
 	filler_open_low(f.filler, WHOLE_PAGES + 1);
-	gone = before - resident();
+	gone = resident();
+	/* Others of this process take a page or two. */
+	gone = before > gone ? before - gone : 0;
 	if (gone < WHOLE_PAGES / 2) {
 		puts("skipped: no large block was had");
 	} else {
