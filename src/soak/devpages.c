@@ -20,6 +20,8 @@
 #define KPAGE_PRIVATE (1ULL << 35)
 
 #define BATCH 512u
+/* The largest folio that readahead makes, of a device too since 6.15. */
+#define FOLIO_PAGES 512u
 /* Index of a page beside its frame number in one sortable word: devices up to 64 GiB. */
 #define INDEX_BITS 24u
 
@@ -211,6 +213,19 @@ void devpages_evict(const struct devpages *dp, size_t first, size_t count)
 			SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 				SYNC_FILE_RANGE_WAIT_AFTER);
 	posix_fadvise(fd, at, len, POSIX_FADV_DONTNEED);
+}
+
+void devpages_evict_folios(const struct devpages *dp, size_t first, size_t count)
+{
+	size_t from = first < dp->pages ? 0 : dp->pages;
+	size_t to = first < dp->pages ? dp->pages : dp->pages + dp->apart_pages;
+	/* Folios are aligned in the file. */
+	size_t start = (first - from) / FOLIO_PAGES * FOLIO_PAGES + from;
+	size_t end = (first - from + count + FOLIO_PAGES - 1) / FOLIO_PAGES * FOLIO_PAGES + from;
+
+	devpages_evict(dp, first, count);
+	if (devpages_cached(dp, first, 1) || devpages_cached(dp, first + count - 1, 1))
+		devpages_evict(dp, start, (end < to ? end : to) - start);
 }
 
 void devpages_read_back(const struct devpages *dp, size_t first, size_t count, void *buf)

@@ -17,7 +17,7 @@ struct task {
 	const struct lower *lower;
 	const uint32_t *pages;
 	size_t count;
-	bool evict, read_back;
+	bool evict, read_back, pin;
 	void *buf; /* PIECE_PAGES */
 };
 
@@ -56,10 +56,14 @@ static int run_task(void *arg, size_t first, size_t length, size_t position)
 
 		if (*task->lower->target->stop)
 			return -ECANCELED;
-		if (task->evict)
+		if (task->evict && n == PIECE_PAGES)
+			devpages_evict_folios(task->lower->dp, first + done, n);
+		else if (task->evict)
 			devpages_evict(task->lower->dp, first + done, n);
 		if (task->read_back)
 			devpages_read_back(task->lower->dp, first + done, n, task->buf);
+		if (task->pin)
+			plug_pin(task->lower->plug);
 	}
 	return 0;
 }
@@ -122,7 +126,7 @@ static int arrange_anew(struct lower *lower, const uint32_t *pages, size_t count
 	/* Others need some of it at the same time. */
 	filler_open_low(lower->filler, room + room / 4);
 	task.evict = false;
-	task.read_back = true;
+	task.read_back = task.pin = true;
 	return rc ? rc : each_piece(lower, &task);
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* More is never of use. */
-#define PLUG_BYTES_MAX (256ULL << 20)
+#define PLUG_BYTES_MAX (512ULL << 20)
 
 struct plug;
 
@@ -20,6 +20,16 @@ struct plug;
  * if nobody can tell how many there are (/proc/pagetypeinfo). Returns 0 or -ENOMEM.
  */
 int plug_create(uint64_t bytes, struct plug **plug);
+
+/*
+ * Has one more page of that kind, where the device's pages go at this moment. The pageblocks that
+ * they were given can then not become free as a whole when they have left, which would make them
+ * blocks for movable memory again (__isolate_free_page(), mm/page_alloc.c): free page reporting
+ * does that to a virtual machine's within seconds. So the pages find their way back there. At most
+ * 256 times.
+ */
+void plug_pin(struct plug *plug);
+
 void plug_free(struct plug *plug);
 
 #endif
