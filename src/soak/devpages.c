@@ -203,7 +203,7 @@ void devpages_drop(const struct devpages *dp, size_t first, size_t count)
 	posix_fadvise(fd, at, len, POSIX_FADV_DONTNEED);
 }
 
-void devpages_evict(const struct devpages *dp, size_t first, size_t count)
+static void evict(const struct devpages *dp, size_t first, size_t count)
 {
 	off_t at, len = (off_t)(count * DEVPAGE_SIZE);
 	int fd = device_of(dp, first, &at);
@@ -215,17 +215,23 @@ void devpages_evict(const struct devpages *dp, size_t first, size_t count)
 	posix_fadvise(fd, at, len, POSIX_FADV_DONTNEED);
 }
 
-void devpages_evict_folios(const struct devpages *dp, size_t first, size_t count)
+/* Evicts what the folios at the borders of a range may reach to; they are aligned in the file. */
+static void evict_around(const struct devpages *dp, size_t first, size_t count)
 {
 	size_t from = first < dp->pages ? 0 : dp->pages;
 	size_t to = first < dp->pages ? dp->pages : dp->pages + dp->apart_pages;
-	/* Folios are aligned in the file. */
 	size_t start = (first - from) / FOLIO_PAGES * FOLIO_PAGES + from;
 	size_t end = (first - from + count + FOLIO_PAGES - 1) / FOLIO_PAGES * FOLIO_PAGES + from;
 
-	devpages_evict(dp, first, count);
-	if (devpages_cached(dp, first, 1) || devpages_cached(dp, first + count - 1, 1))
-		devpages_evict(dp, start, (end < to ? end : to) - start);
+	evict(dp, start, (end < to ? end : to) - start);
+}
+
+void devpages_evict(const struct devpages *dp, size_t first, size_t count)
+{
+	evict(dp, first, count);
+	if (count >= FOLIO_PAGES / 2 &&
+	    (devpages_cached(dp, first, 1) || devpages_cached(dp, first + count - 1, 1)))
+		evict_around(dp, first, count);
 }
 
 void devpages_read_back(const struct devpages *dp, size_t first, size_t count, void *buf)

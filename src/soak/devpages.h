@@ -75,13 +75,11 @@ void devpages_populate(const struct devpages *dp, size_t first, size_t count);
 void devpages_drop(const struct devpages *dp, size_t first, size_t count);
 
 /*
- * Unmaps, writes back and evicts. Pages in use by others, or dirtied again, stay; and so does a
- * large folio that reaches beyond the range (find_lock_entries(), mm/filemap.c).
+ * Unmaps, writes back and evicts. Pages in use by others, or dirtied again, stay. A large folio at
+ * the border of the range goes as a whole if that has 256 pages or more; else it stays: the kernel
+ * evicts no part of one (find_lock_entries(), mm/filemap.c).
  */
 void devpages_evict(const struct devpages *dp, size_t first, size_t count);
-
-/* As devpages_evict(), with all of a folio at the border of the range, up to 2 MiB. */
-void devpages_evict_folios(const struct devpages *dp, size_t first, size_t count);
 
 /*
  * Reads the range back, one folio per page, with buffers attached. BUF holds COUNT pages. Nothing

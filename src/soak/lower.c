@@ -56,9 +56,7 @@ static int run_task(void *arg, size_t first, size_t length, size_t position)
 
 		if (*task->lower->target->stop)
 			return -ECANCELED;
-		if (task->evict && n == PIECE_PAGES)
-			devpages_evict_folios(task->lower->dp, first + done, n);
-		else if (task->evict)
+		if (task->evict)
 			devpages_evict(task->lower->dp, first + done, n);
 		if (task->read_back)
 			devpages_read_back(task->lower->dp, first + done, n, task->buf);

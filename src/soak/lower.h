@@ -9,7 +9,8 @@
  * near its top. Only if there are none does it turn other pageblocks into such: of the largest free
  * blocks, those that were freed last (__rmqueue_fallback() and __free_one_page() in
  * mm/page_alloc.c). So to arrange anew is to take the pages out of the cache, fill such places with
- * the pages of pipes (plug.h), release low large blocks of the filler, and read the pages back.
+ * the pages of pipes (plug.h), release low large blocks of the filler, and read the pages back;
+ * pages of a pipe among them keep these pageblocks as they are, for the evictions that follow.
  * Measured where the pages had come to lie high: 12 times as many moves.
  *
  * One thread calls; the work is done by some of its own. No locks.
