@@ -92,6 +92,8 @@ int main(int argc, char **argv)
 	pid_t parent = getppid();
 
 	log_init("churnfs", LOG_LEVEL_NOTICE);
+	/* Ignored, it would tell nothing of how the daemon ended at start (wait(2)). */
+	signal(SIGCHLD, SIG_DFL);
 	if (options_parse(argc, argv, &options, &status))
 		status = run(&options, parent);
 	options_free(&options);

@@ -101,7 +101,8 @@ bool child_wait(pid_t pid, uint64_t timeout_ns, int *status)
 		if (got == pid)
 			return true;
 		if (got < 0 && errno != EINTR) {
-			*status = 0;
+			/* Nobody knows how: never taken for a good end. */
+			*status = EXIT_FAILURE << 8;
 			return true;
 		}
 		if (clock_now_ns() >= end)

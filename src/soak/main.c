@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* churnstress: parses the subcommand and tells the result. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,8 @@ static int command_compare(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	log_init("churnstress", LOG_LEVEL_NOTICE);
+	/* Ignored where it is started from, it would tell nothing of how children end (wait(2)). */
+	signal(SIGCHLD, SIG_DFL);
 	if (argc < 2) {
 		usage(stderr);
 		return VERDICT_ERROR;

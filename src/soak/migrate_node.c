@@ -4,7 +4,6 @@
  * device's pages. With memory in pieces (squeeze.h) the pages start low and end at its top.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "soak/memzones.h"
 #include "soak/migrate.h"
 #include "soak/squeeze.h"
+#include "util/setting.h"
 
 struct node_state {
 	struct squeeze squeeze;
@@ -99,19 +99,14 @@ static int node_start(const struct migrate_target *target, void **out)
 static int node_push(void *arg, size_t blocks)
 {
 	struct node_state *s = arg;
-	int node = node_choose(&s->squeeze.set), fd, rc;
+	int node = node_choose(&s->squeeze.set);
 	char path[64];
 
 	(void)blocks;
 	if (node < 0)
 		return node;
 	node_path(node, path, sizeof(path));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	rc = write(fd, "1", 1) == 1 ? 0 : -errno;
-	close(fd);
-	return rc;
+	return setting_write(path, "1");
 }
 
 static int node_cycle(void *arg, struct migrate_cycle *cycle)

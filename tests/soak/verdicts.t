@@ -42,6 +42,12 @@ like "without migration: the reason" "$(tail -n 1 out.txt)" \
 	'^INCONCLUSIVE: clean, but only 0 of the device.s own pages moved'
 clean "without migration"
 
+# As some services start their jobs.
+timeout -k 5 120 bash -c "trap '' CHLD
+	exec churnstress run --duration 2s --size 32M --no-neighbour --migrate none" >out.txt 2>&1
+is "started where SIGCHLD is ignored: exit 3" "$?" 3
+clean "started where SIGCHLD is ignored"
+
 run_background --duration 60s --size 32M --output evidence
 kill -9 "$daemon_pid"
 run_wait
