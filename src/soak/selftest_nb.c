@@ -21,7 +21,12 @@
 
 #define HEAD NEIGHBOUR_BYTES_MIN
 #define PLANT_TRIES 50u
+/* Of time in which the leg that looks at the block got on. */
 #define FIND_NS (20 * NS_PER_SEC)
+/* A leg that did nothing for so long did not get on. */
+#define IDLE_NS NS_PER_SEC
+/* Then nothing can be said of what it finds. */
+#define STALL_NS (60 * NS_PER_SEC)
 #define POLL_NS (2 * NS_PER_MS)
 /* All legs have got on so far before anything is planted: the clean round. */
 #define CLEAN_COMPARED 100u
@@ -117,14 +122,12 @@ static void pause_ns(long ns)
 	nanosleep(&pause, NULL);
 }
 
-/* Waits for a failure until END_NS. */
-static bool failure_await(struct neighbour *fs, uint64_t end_ns, struct neighbour_failure *failure)
+/* Whether there is a failure; pauses if not. */
+static bool failure_seen(struct neighbour *fs, struct neighbour_failure *failure)
 {
-	do {
-		neighbour_failure_get(fs, failure);
-		if (!failure->failed)
-			pause_ns(POLL_NS);
-	} while (!failure->failed && clock_now_ns() < end_ns);
+	neighbour_failure_get(fs, failure);
+	if (!failure->failed)
+		pause_ns(POLL_NS);
 	return failure->failed;
 }
 
@@ -136,7 +139,7 @@ static bool round_clean(struct neighbour *fs, struct neighbour_failure *failure)
 	bool all;
 
 	do {
-		if (failure_await(fs, 0, failure))
+		if (failure_seen(fs, failure))
 			return false;
 		neighbour_stats_get(fs, &stats);
 		all = stats.verified >= CLEAN_COMPARED;
@@ -144,6 +147,48 @@ static bool round_clean(struct neighbour *fs, struct neighbour_failure *failure)
 			all &= stats.absent & 1u << leg || stats.leg[leg] > 0;
 	} while (!all && clock_now_ns() < end);
 	return true;
+}
+
+static enum neighbour_leg leg_of(enum neighbour_block type)
+{
+	static const enum neighbour_leg legs[NEIGHBOUR_BLOCKS] = {
+		[NEIGHBOUR_BLOCK_INODES] = NEIGHBOUR_INODES,
+		[NEIGHBOUR_BLOCK_INODE_BITMAP] = NEIGHBOUR_BITMAPS,
+		[NEIGHBOUR_BLOCK_BLOCK_BITMAP] = NEIGHBOUR_BITMAPS,
+		[NEIGHBOUR_BLOCK_DIRECTORY] = NEIGHBOUR_DIRS,
+		[NEIGHBOUR_BLOCK_XATTR] = NEIGHBOUR_XATTRS,
+		[NEIGHBOUR_BLOCK_MAP] = NEIGHBOUR_EXTENTS,
+	};
+
+	return legs[type];
+}
+
+/*
+ * Waits for a failure while the leg that looks at TYPE gets on: what nobody had the time to look at
+ * (machine stalled, process stopped) was not missed. Returns 0, with FAILURE->failed false if it
+ * was; -ETIMEDOUT if the leg does not get on.
+ */
+static int failure_find(struct neighbour *fs, enum neighbour_block type,
+			struct neighbour_failure *failure)
+{
+	enum neighbour_leg leg = leg_of(type);
+	uint64_t last = clock_now_ns(), moved_ns = last, active_ns = 0, ops = 0;
+	struct neighbour_stats stats;
+
+	while (active_ns < FIND_NS && !failure_seen(fs, failure)) {
+		uint64_t now = clock_now_ns();
+
+		neighbour_stats_get(fs, &stats);
+		if (stats.leg[leg] != ops)
+			moved_ns = now;
+		else if (now - moved_ns > STALL_NS)
+			return -ETIMEDOUT;
+		ops = stats.leg[leg];
+		if (now - last < IDLE_NS && now - moved_ns < IDLE_NS)
+			active_ns += now - last;
+		last = now;
+	}
+	return 0;
 }
 
 static void trial_judge(struct selftest_nb *nb, struct selftest_row *row, uint64_t seed,
@@ -194,13 +239,17 @@ static int trial_rounds(struct selftest_nb *nb, struct neighbour *fs, enum neigh
 	if (rc)
 		return rc;
 	row->planted++;
-	if (failure_await(fs, clock_now_ns() + FIND_NS, &failure))
+	rc = failure_find(fs, type, &failure);
+	if (rc)
+		snprintf(nb->result->trouble, sizeof(nb->result->trouble),
+			 "the neighbour's %s do not get on", neighbour_leg_name(leg_of(type)));
+	else if (failure.failed)
 		trial_judge(nb, row, seed, &planted, &failure);
 	else
 		selftest_wrong(nb->result, "seed %llu: stale %s block %llu: missed",
 			       (unsigned long long)seed, row->kind,
 			       (unsigned long long)planted.block);
-	return 0;
+	return rc;
 }
 
 static int trial_run(struct selftest_nb *nb, enum neighbour_block type, uint64_t seed)
