@@ -176,16 +176,18 @@ static int failure_find(struct neighbour *fs, enum neighbour_block type,
 	struct neighbour_stats stats;
 
 	while (active_ns < FIND_NS && !failure_seen(fs, failure)) {
-		uint64_t now = clock_now_ns();
+		uint64_t now = clock_now_ns(), passed = now - last;
 
 		neighbour_stats_get(fs, &stats);
 		if (stats.leg[leg] != ops)
 			moved_ns = now;
-		else if (now - moved_ns > STALL_NS)
+		else if (passed >= IDLE_NS)
+			moved_ns += passed; /* this thread did not get on either */
+		if (now - moved_ns > STALL_NS)
 			return -ETIMEDOUT;
+		if (now - moved_ns < IDLE_NS && passed < IDLE_NS)
+			active_ns += passed;
 		ops = stats.leg[leg];
-		if (now - last < IDLE_NS && now - moved_ns < IDLE_NS)
-			active_ns += now - last;
 		last = now;
 	}
 	return 0;
