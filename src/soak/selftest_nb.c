@@ -21,7 +21,10 @@
 
 #define HEAD NEIGHBOUR_BYTES_MIN
 #define PLANT_TRIES 50u
-/* Of time in which the leg that looks at the block got on. */
+/*
+ * A clean round ends after so long on the clock; a finding has it of the time in which the leg that
+ * looks at the block gets on.
+ */
 #define FIND_NS (20 * NS_PER_SEC)
 /* A leg that did nothing for so long did not get on. */
 #define IDLE_NS NS_PER_SEC
